@@ -1,0 +1,6 @@
+//! Obole: payments that start from a public post.
+
+pub mod clock;
+pub mod entropy;
+pub mod ids;
+pub mod money;
