@@ -2,5 +2,11 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod iban;
 pub mod ids;
 pub mod money;
+
+#[cfg(feature = "service")]
+pub mod bank;
+#[cfg(feature = "service")]
+pub mod platform;

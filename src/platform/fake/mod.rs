@@ -1,0 +1,1 @@
+//! A small town of people, posts and private messages, with memory.
