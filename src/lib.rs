@@ -5,6 +5,8 @@ pub mod entropy;
 pub mod iban;
 pub mod ids;
 pub mod money;
+pub mod order;
+pub mod people;
 
 #[cfg(feature = "service")]
 pub mod bank;
