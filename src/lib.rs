@@ -12,3 +12,5 @@ pub mod people;
 pub mod bank;
 #[cfg(feature = "service")]
 pub mod platform;
+#[cfg(feature = "service")]
+pub mod store;

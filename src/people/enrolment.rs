@@ -28,6 +28,12 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnrolmentCode(String);
 
+impl std::fmt::Debug for EnrolmentCode {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("EnrolmentCode(…)")
+    }
+}
+
 impl EnrolmentCode {
     /// A new code.
     pub fn new(entropy: &dyn Entropy) -> Self {
