@@ -4,3 +4,7 @@ pub mod clock;
 pub mod entropy;
 pub mod ids;
 pub mod money;
+#[cfg(feature = "service")]
+pub mod platform;
+#[cfg(feature = "service")]
+pub mod sandbox;

@@ -1,0 +1,1 @@
+//! The town remembers, shows and tells what it should.

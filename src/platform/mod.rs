@@ -1,0 +1,3 @@
+//! Social networks: posts in, replies and private messages out.
+
+pub mod fake;
