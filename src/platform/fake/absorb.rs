@@ -263,7 +263,7 @@ impl State {
             events.extend(self.notify(NotificationKind::Mention, *mentioned, status.author, Some(status.id), at));
         }
         if status.visibility == Visibility::Direct {
-            events.extend(self.converse(&status));
+            events.extend(self.converse(&status, at));
         }
         events
     }
@@ -308,11 +308,12 @@ impl State {
         for booster in boosters {
             events.extend(self.notify(NotificationKind::Update, booster, status.author, Some(id), at));
         }
-        for mentioned in status.mentions.iter().filter(|mentioned| !old.mentions.contains(mentioned)) {
+        let newly: Vec<Id> = status.mentions.iter().filter(|mentioned| !old.mentions.contains(mentioned)).copied().collect();
+        for mentioned in &newly {
             events.extend(self.notify(NotificationKind::Mention, *mentioned, status.author, Some(id), at));
         }
-        if status.visibility == Visibility::Direct {
-            events.extend(self.converse(&status));
+        if status.visibility == Visibility::Direct && !newly.is_empty() {
+            events.extend(self.converse(&status, at));
         }
         events
     }
@@ -447,14 +448,15 @@ impl State {
         });
     }
 
-    /// Puts a private status into the conversation of each of its people.
-    fn converse(&mut self, status: &Status) -> Vec<TownEvent> {
+    /// Puts a private status into the conversation of each of its people, unless it is kept from them.
+    fn converse(&mut self, status: &Status, at: Timestamp) -> Vec<TownEvent> {
         let mut people = vec![status.author];
         people.extend(status.mentions.iter().filter(|mentioned| **mentioned != status.author));
         let mut events = Vec::new();
         for account in &people {
-            let closed = *account != status.author && self.people.get(account).is_some_and(|person| person.closed);
-            if closed {
+            let shown =
+                || self.treatment(NotificationKind::Mention, *account, status.author, Some(status.id), at) == Treatment::Accept;
+            if *account != status.author && !shown() {
                 continue;
             }
             let mut others: Vec<Id> = people.iter().filter(|other| *other != account).copied().collect();

@@ -32,7 +32,7 @@ impl Town {
     pub fn rename(&self, account: Id, username: &str, now: Timestamp) -> Result<Person, Refusal> {
         let mut state = self.write();
         state.person(account).ok_or(Refusal::NotFound)?;
-        if !state.person_named(username).is_some_and(|person| person.id == account) {
+        if state.person_named(username).is_none_or(|person| person.id != account) {
             check_name(&state, username)?;
         }
         self.commit(&mut state, now, vec![Change::Renamed { account, username: username.to_owned() }])?;

@@ -11,7 +11,7 @@ use super::Wire;
 use super::caller::{Credentials, secret_of};
 use super::entities::moment_micro;
 use super::errors::ApiError;
-use crate::platform::fake::Quota;
+use crate::platform::fake::{Family, Quota};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -51,20 +51,10 @@ pub(super) async fn allow_origins(request: Request, next: Next) -> Response {
 /// Finds out who calls, and whether they still may in this window.
 pub(super) async fn admit(State(wire): State<Arc<Wire>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let streaming = path.starts_with("/api/v1/streaming");
-    if path.starts_with("/api/") && !streaming {
-        if let Some(code) = wire.town.take_refusal(path) {
-            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            return match status {
-                StatusCode::TOO_MANY_REQUESTS => {
-                    let quota = wire.town.quota(crate::platform::fake::Family::Requests, 0, wire.clock.now());
-                    ApiError::too_many(Quota { remaining: 0, ..quota }).into_response()
-                }
-                _ => ApiError::new(status, "The sandbox was asked to fail").into_response(),
-            };
-        }
+    let counted = path.starts_with("/api/") && !path.starts_with("/api/v1/streaming");
+    if counted && let Some(code) = wire.town.take_refusal(path) {
+        return refused_on_demand(&wire, code);
     }
-    let counted = path.starts_with("/api/") && !streaming;
     let secret = secret_of(&request);
     let token = secret.as_ref().and_then(|secret| wire.town.read().token(secret).map(|(token, _)| token.clone()));
     let key = token.as_ref().map_or(0, |token| token.id.0);
@@ -85,5 +75,15 @@ pub(super) async fn admit(State(wire): State<Arc<Wire>>, mut request: Request, n
             }
             response
         }
+    }
+}
+
+fn refused_on_demand(wire: &Wire, code: u16) -> Response {
+    match StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE) {
+        StatusCode::TOO_MANY_REQUESTS => {
+            let quota = wire.town.quota(Family::Requests, 0, wire.clock.now());
+            ApiError::too_many(Quota { remaining: 0, ..quota }).into_response()
+        }
+        status => ApiError::new(status, "The sandbox was asked to fail").into_response(),
     }
 }

@@ -72,7 +72,7 @@ fn writing() -> Router<Arc<Wire>> {
         .route("/api/v1/statuses/{id}/unreblog", post(statuses::unreblog))
         .route("/api/v1/statuses/{id}/favourite", post(statuses::favourite))
         .route("/api/v1/statuses/{id}/unfavourite", post(statuses::unfavourite))
-        .route("/api/v2/media", post(statuses::upload).layer(big.clone()))
+        .route("/api/v2/media", post(statuses::upload).layer(big))
         .route("/api/v1/media", post(statuses::upload).layer(big))
         .route("/api/v1/media/{id}", get(statuses::show_media))
 }

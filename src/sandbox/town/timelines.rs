@@ -17,7 +17,7 @@ fn timeline(wire: &Wire, path: &str, feed: Feed<'_>, viewer: Option<Id>, params:
     let only_media = params.flag("only_media") == Some(true);
     // Every inhabitant is local, so a remote timeline is empty.
     let remote = params.flag("remote") == Some(true);
-    let keep = |status: &crate::platform::fake::Status| !remote && !(only_media && status.now.media.is_empty());
+    let keep = |status: &crate::platform::fake::Status| !remote && (!only_media || !status.now.media.is_empty());
     let found = state.timeline(feed, viewer, params.page(20, 40), keep);
     let lens = wire.lens(&state, viewer);
     let entities = found.iter().map(|status| lens.status(status)).collect();
