@@ -2,9 +2,22 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod iban;
 pub mod ids;
 pub mod money;
+<<<<<<< HEAD
 #[cfg(feature = "service")]
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod sandbox;
+=======
+pub mod order;
+pub mod people;
+
+#[cfg(feature = "service")]
+pub mod bank;
+#[cfg(feature = "service")]
+pub mod platform;
+#[cfg(feature = "service")]
+pub mod store;
+>>>>>>> main
