@@ -5,6 +5,12 @@ pub mod entropy;
 pub mod iban;
 pub mod ids;
 pub mod money;
+<<<<<<< HEAD
+#[cfg(feature = "service")]
+pub mod platform;
+#[cfg(feature = "service")]
+pub mod sandbox;
+=======
 pub mod order;
 pub mod people;
 
@@ -14,3 +20,4 @@ pub mod bank;
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod store;
+>>>>>>> main
