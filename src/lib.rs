@@ -10,3 +10,5 @@ pub mod money;
 pub mod bank;
 #[cfg(feature = "service")]
 pub mod platform;
+#[cfg(feature = "service")]
+pub mod sandbox;

@@ -124,7 +124,8 @@ impl Weather {
         let mut struck = Vec::new();
         for (fault, until) in &mut self.0 {
             let here = fault.on.is_none_or(|on| on == operation) && until.is_none_or(|until| now < until);
-            if !here || !fault.one_in.is_none_or(|n| u32::from_be_bytes(random_bytes(entropy)) % n.max(1) == 0) {
+            let spared = |n: u32| u32::from_be_bytes(random_bytes(entropy)) % n.max(1) != 0;
+            if !here || fault.one_in.is_some_and(spared) {
                 continue;
             }
             if let Some(times) = &mut fault.times {
