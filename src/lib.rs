@@ -5,6 +5,8 @@ pub mod entropy;
 pub mod iban;
 pub mod ids;
 pub mod money;
+pub mod order;
+pub mod people;
 
 #[cfg(feature = "service")]
 pub mod bank;
@@ -12,3 +14,4 @@ pub mod bank;
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod sandbox;
+pub mod store;
