@@ -14,4 +14,5 @@ pub mod bank;
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod sandbox;
+#[cfg(feature = "service")]
 pub mod store;

@@ -63,7 +63,7 @@ impl Language {
 fn grouped(units: &str, separator: char) -> String {
     let mut text = String::new();
     for (place, digit) in units.chars().enumerate() {
-        if place > 0 && (units.len() - place) % 3 == 0 {
+        if place > 0 && (units.len() - place).is_multiple_of(3) {
             text.push(separator);
         }
         text.push(digit);
