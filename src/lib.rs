@@ -5,12 +5,6 @@ pub mod entropy;
 pub mod iban;
 pub mod ids;
 pub mod money;
-<<<<<<< HEAD
-#[cfg(feature = "service")]
-pub mod platform;
-#[cfg(feature = "service")]
-pub mod sandbox;
-=======
 pub mod order;
 pub mod people;
 
@@ -19,5 +13,6 @@ pub mod bank;
 #[cfg(feature = "service")]
 pub mod platform;
 #[cfg(feature = "service")]
+pub mod sandbox;
+#[cfg(feature = "service")]
 pub mod store;
->>>>>>> main
