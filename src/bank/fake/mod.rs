@@ -1,0 +1,1 @@
+//! A small bank with accounts and memory.
