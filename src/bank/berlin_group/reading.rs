@@ -124,7 +124,9 @@ impl BerlinGroup {
         let range = Range { booking_status: "both", from, to: None };
         let (booked, pending) = match self.statement(&query.debtor, range).await {
             // "both" is optional for banks, "booked" is not.
-            Err(TryAgain::Later { after: None, .. }) => self.statement(&query.debtor, Range { booking_status: "booked", ..range }).await?,
+            Err(TryAgain::Later { after: None, .. }) => {
+                self.statement(&query.debtor, Range { booking_status: "booked", ..range }).await?
+            }
             read => read?,
         };
         let debit = Money::new(-query.amount.minor, query.amount.currency);
