@@ -255,3 +255,125 @@ mod tests {
         assert_eq!(assemble(&[bob(), bob()]), "@bob\u{200B}@bob");
     }
 }
+
+/// The masks of the order language (section 3), written down once more as an oracle: whatever the author types and the markup
+/// marks, what is marked stays masked, and marking it uncovers nothing that the author's own marks cover.
+#[cfg(test)]
+mod mask_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// For each character: is it masked?
+    fn masked(text: &str) -> Vec<bool> {
+        let characters: Vec<char> = text.chars().collect();
+        let mut masked = vec![false; characters.len()];
+        let mut at = 0;
+        while at < characters.len() {
+            let end = mask_end(&characters, at);
+            masked[at..end.unwrap_or(at)].fill(true);
+            at = end.unwrap_or(at + 1);
+        }
+        masked
+    }
+
+    fn mask_end(text: &[char], at: usize) -> Option<usize> {
+        let find = |from: usize, found: &dyn Fn(usize) -> bool| (from..text.len()).find(|index| found(*index));
+        let line_end = find(at, &|index| text[index] == '\n').unwrap_or(text.len());
+        let line_start = text[..at].iter().rposition(|c| *c == '\n').map_or(0, |index| index + 1);
+        let starts = |index: usize, what: &str| text[index..].iter().take(what.chars().count()).collect::<String>() == what;
+        if text[at] == '>' && text[line_start..at].iter().all(|c| c.is_whitespace()) {
+            return Some(line_end);
+        }
+        if starts(at, "```") {
+            return Some(find(at + 3, &|index| starts(index, "```")).map_or(text.len(), |close| close + 3));
+        }
+        let closed_by = |closers: &[char]| find(at + 1, &|index| closers.contains(&text[index])).filter(|close| *close < line_end);
+        let close = match text[at] {
+            '`' => closed_by(&['`']),
+            '“' => closed_by(&['”']),
+            '„' => closed_by(&['“', '”']),
+            '«' => closed_by(&['»']),
+            '「' => closed_by(&['」']),
+            '『' => closed_by(&['』']),
+            '"' => closed_by(&['"']),
+            _ => None,
+        };
+        if let Some(close) = close {
+            return Some(close + 1);
+        }
+        let after_word = at > 0 && text[at - 1].is_ascii_alphanumeric();
+        if starts(at, "https://") && !after_word {
+            return Some(find(at, &|index| text[index].is_whitespace()).unwrap_or(text.len()));
+        }
+        None
+    }
+
+    fn typed() -> impl Strategy<Value = Piece> {
+        let marks = prop::sample::select(vec![
+            "`",
+            "```",
+            "“",
+            "”",
+            "„",
+            "«",
+            "»",
+            "「",
+            "」",
+            "『",
+            "』",
+            "\"",
+            ">",
+            " ",
+            "P",
+            "https://x",
+            "https://x/`",
+        ]);
+        prop::collection::vec(marks, 1..5).prop_map(|parts| Piece::Text(Kind::Plain, parts.concat()))
+    }
+
+    fn marked(kind: Kind) -> impl Strategy<Value = Piece> {
+        let marks = prop::sample::select(vec!["`", "```", "”", "“", "»", "」", "』", "\"", " ", "S", "\n", "\u{2028}"]);
+        prop::collection::vec(marks, 1..5).prop_map(move |parts| Piece::Text(kind, parts.concat()))
+    }
+
+    fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+        let piece = prop_oneof![
+            4 => typed(),
+            3 => marked(Kind::Aside),
+            2 => marked(Kind::Quote),
+            1 => Just(Piece::Url(Kind::Plain, "https://y/".into())),
+            1 => Just(Piece::Line),
+            1 => Just(Piece::Paragraph),
+        ];
+        prop::collection::vec(piece, 0..9)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_the_markup_marks_is_masked(pieces in pieces()) {
+            let text = assemble(&pieces);
+            let masked = masked(&text);
+            for (character, masked) in text.chars().zip(masked) {
+                prop_assert!(masked || character != 'S', "{text}");
+            }
+        }
+
+        #[test]
+        fn an_aside_uncovers_nothing(pieces in pieces()) {
+            // A full stop in its place: visible, and no mark.
+            let blank = |piece: &Piece| match piece {
+                Piece::Text(Kind::Aside, _) => Piece::Text(Kind::Plain, " .".into()),
+                other => other.clone(),
+            };
+            let text = assemble(&pieces);
+            let without = assemble(&pieces.iter().map(blank).collect::<Vec<_>>());
+            let of_author = |text: &str| text.chars().zip(masked(text)).filter(|(c, _)| *c == 'P').map(|(_, m)| m).collect::<Vec<_>>();
+            for (with, without) in of_author(&text).into_iter().zip(of_author(&without)) {
+                prop_assert!(with || !without, "{text}");
+            }
+        }
+    }
+}
