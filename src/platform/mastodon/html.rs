@@ -9,6 +9,7 @@
 //! | `<br>`, edges of blocks, edges of paragraphs | line break, line break, blank line |
 //! | link to somebody in the status' `mentions[]` | `@` and that account's `acct`, whatever the link says |
 //! | mention link to nobody in that list | `@@…`, which the order language reads as a bad mention |
+//! | link whose text is one hashtag | that hashtag |
 //! | any other link | its address; its text is dropped (a link never pays) |
 //! | `code`, `del`, `s`, `sub`, `sup`, `rt`, `q` | an aside that the language masks: `` `…` `` |
 //! | `blockquote`, `pre` | lines that start with `> ` |
@@ -104,9 +105,8 @@ impl Walk<'_> {
         if name == "a" {
             // Links do not nest: the second ends the first.
             self.end("a");
-            if !has_class("hashtag") {
-                self.anchor = Some(Anchor { href: attribute("href"), is_mention: has_class("mention"), text: String::new() });
-            }
+            let is_mention = has_class("mention") && !has_class("hashtag");
+            self.anchor = Some(Anchor { href: attribute("href"), is_mention, text: String::new() });
         }
         let effect = if self.open.len() >= MAX_DEPTH { Effect::Hidden } else { effect };
         if self.open.len() < 2 * MAX_DEPTH {
@@ -200,6 +200,10 @@ impl Walk<'_> {
 
     fn read_anchor(&self, anchor: Anchor, kind: Kind) -> Piece {
         let text = anchor.text.trim();
+        // Some servers write hashtags without a class, and Mastodon takes `rel` away from what others wrote.
+        if !anchor.is_mention && is_hashtag(text) {
+            return Piece::Text(kind, text.to_owned());
+        }
         let mention = anchor.href.as_deref().and_then(|href| self.mentioned(href));
         if anchor.is_mention || (mention.is_some() && text.starts_with('@')) {
             return match mention {
@@ -252,6 +256,12 @@ pub(super) fn is_handle(handle: &str) -> bool {
         edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|byte| edge(Some(byte)) || matches!(byte, b'.' | b'-'))
     };
     fits(user) && domain.is_none_or(fits)
+}
+
+/// Nothing but one hashtag?
+fn is_hashtag(text: &str) -> bool {
+    let in_tag = |character: char| !character.is_whitespace() && (character == '_' || !character.is_ascii_punctuation());
+    text.strip_prefix(['#', '＃']).is_some_and(|tag| !tag.is_empty() && tag.chars().all(in_tag))
 }
 
 fn handle_like(text: &str) -> String {
@@ -357,6 +367,13 @@ mod tests {
         assert_eq!(read("<a href=\"https://x.example/a 10€ `b\">x</a> y"), "https://x.example/a%2010%E2%82%AC%20%60b y");
         assert_eq!(read("10<a href=\"https://x.example/\">0</a>"), "10 https://x.example/");
         assert_eq!(read("<a href=\"mailto:x\">10€ @bob</a> <a>20€</a> <a href='javascript:1'>`</a>"), "`10€ @bob 20€ '`");
+    }
+
+    #[test]
+    fn a_hashtag_is_read_however_it_is_linked() {
+        assert_eq!(read("<a href=\"https://m.example/tags/don\" rel=\"nofollow\">#don</a> 5€"), "#don 5€");
+        assert_eq!(read("<a class=hashtag href=\"https://m.example/tags/été\">#<span>été</span></a>"), "#été");
+        assert_eq!(read("<a class=\"mention hashtag\" href=\"https://m.example/\">#don 5€ @bob</a>"), "https://m.example/");
     }
 
     #[test]

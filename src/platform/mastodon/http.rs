@@ -109,8 +109,17 @@ impl Http {
         }
         base.set_query(None);
         base.set_fragment(None);
+        let is_here = match base.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder();
+            // A proxy of the environment's would look for the sandbox on its own machine.
+            let builder = if is_here { builder.no_proxy() } else { builder };
+            builder
                 .redirect(redirect::Policy::none())
                 .connect_timeout(Duration::from_secs(config.connect_timeout_seconds))
                 .user_agent(concat!("obole/", env!("CARGO_PKG_VERSION")))
@@ -187,7 +196,7 @@ impl Http {
 
     async fn refusal(&self, response: Response) -> Failure {
         let code = response.status().as_u16();
-        let after = wait_of(response.headers(), self.clock.now());
+        let after = wait_of(code, response.headers(), self.clock.now());
         let body = if code >= 400 { body(response).await.unwrap_or_default() } else { Vec::new() };
         let error = serde_json::from_slice::<ErrorBody>(&body).unwrap_or_default().error;
         Failure::Status { code, after, error: error.chars().take(MAX_QUOTED_CHARACTERS).collect() }
@@ -228,7 +237,7 @@ fn sentence(error: &reqwest::Error) -> String {
 
 /// What the server asks us to wait: `Retry-After` (seconds or a date) or, where nothing is left, `X-RateLimit-Reset` (ISO 8601,
 /// <https://docs.joinmastodon.org/api/rate-limits/>); the later of the two.
-fn wait_of(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+fn wait_of(code: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let until = |moment: Timestamp| {
         // A second more than the fraction: too early would be refused again.
@@ -239,7 +248,7 @@ fn wait_of(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         let date = || jiff::fmt::rfc2822::parse(value).ok().map(|date| until(date.timestamp()));
         value.parse().ok().map(Duration::from_secs).or_else(date)
     });
-    let nothing_left = text("x-ratelimit-remaining").is_none_or(|left| left == "0");
+    let nothing_left = code == 429 || text("x-ratelimit-remaining") == Some("0");
     let reset = text("x-ratelimit-reset").filter(|_| nothing_left).and_then(|value| value.parse().ok()).map(until);
     retry_after.max(reset).map(|wait| wait.min(MAX_WAIT))
 }
@@ -251,15 +260,17 @@ mod tests {
     #[test]
     fn the_wait_is_read_from_either_header() {
         let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-        let wait = |pairs: &[(&'static str, &str)]| {
+        let wait_after = |code, pairs: &[(&'static str, &str)]| {
             let mut headers = HeaderMap::new();
             pairs.iter().for_each(|(name, value)| {
                 headers.insert(*name, HeaderValue::from_str(value).unwrap());
             });
-            wait_of(&headers, now).map(|wait| wait.as_secs())
+            wait_of(code, &headers, now).map(|wait| wait.as_secs())
         };
+        let wait = |pairs: &[(&'static str, &str)]| wait_after(429, pairs);
         assert_eq!(wait(&[("x-ratelimit-reset", "2026-11-20T10:05:00.500Z")]), Some(301));
-        assert_eq!(wait(&[("x-ratelimit-reset", "2026-11-20T10:05:00Z"), ("x-ratelimit-remaining", "3")]), None);
+        assert_eq!(wait_after(503, &[("x-ratelimit-reset", "2026-11-20T10:05:00Z"), ("x-ratelimit-remaining", "3")]), None);
+        assert_eq!(wait_after(503, &[("x-ratelimit-reset", "2026-11-20T10:05:00Z"), ("x-ratelimit-remaining", "0")]), Some(301));
         assert_eq!(wait(&[("retry-after", "30")]), Some(30));
         assert_eq!(wait(&[("retry-after", "30"), ("x-ratelimit-reset", "2026-11-20T10:00:59Z")]), Some(60));
         assert_eq!(wait(&[("retry-after", "Fri, 20 Nov 2026 10:01:00 GMT")]), Some(61));

@@ -1,4 +1,7 @@
 //! From a status to a [`Post`].
+//!
+//! The text is the status' content and nothing else: a content warning, the options of a poll, descriptions of pictures, a quoted
+//! post and a link's preview are not read.
 
 use crate::ids::{AccountId, Channel, PostId};
 use crate::platform::{Account, Mention, Post};
