@@ -25,6 +25,7 @@ pub fn random_bytes<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's generator")]
     #[expect(
         clippy::expect_used,
         reason = "a machine without random numbers must not hand out codes; there is nothing to recover to"

@@ -5,8 +5,14 @@ pub mod entropy;
 pub mod iban;
 pub mod ids;
 pub mod money;
+pub mod order;
+pub mod people;
 
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
 pub mod platform;
+#[cfg(feature = "service")]
+pub mod sandbox;
+#[cfg(feature = "service")]
+pub mod store;

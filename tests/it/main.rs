@@ -1,3 +1,7 @@
-//! The tests that need more than one module, as one binary.
+//! Everything that is tested from outside a module, in one binary.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bank;
 mod mastodon;
+mod order;
+mod town;

@@ -1,0 +1,121 @@
+//! The rules of sums and times, as numbers that a configuration may change.
+
+use std::time::Duration;
+
+use super::Order;
+use super::state::Rejection;
+use crate::money::{Currency, Money};
+use crate::people::Class;
+
+/// How much, how often. All amounts in minor units of [`Limits::currency`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The only currency served: what the rails and the payers' accounts hold.
+    pub currency: Currency,
+    /// The most that a code in a private message confirms: 30 €, the low-value exemption of PSD2 RTS Art. 16.
+    pub low_value_order_minor: i64,
+    /// The most since the last strong confirmation: 100 € (the same article).
+    pub low_value_sum_minor: i64,
+    /// How many orders since the last strong confirmation: 5 (the same article).
+    pub low_value_count: u32,
+    /// To one person in one order: 250 €, S-money's own limit.
+    pub to_person_minor: i64,
+    /// To one organisation in one order: 500 €, S-money's own limit.
+    pub to_organisation_minor: i64,
+    /// In any 24 hours: 1,000 €.
+    pub rolling_day_minor: i64,
+    /// Orders that wait for the payer at one time.
+    pub open_orders: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            currency: Currency::EUR,
+            low_value_order_minor: 3_000,
+            low_value_sum_minor: 10_000,
+            low_value_count: 5,
+            to_person_minor: 25_000,
+            to_organisation_minor: 50_000,
+            rolling_day_minor: 100_000,
+            open_orders: 3,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether one order, looked at alone, may be asked for.
+    pub fn check(&self, order: &Order) -> Result<(), Rejection> {
+        if order.total.currency != self.currency {
+            return Err(Rejection::CurrencyNotServed);
+        }
+        for payment in &order.payments {
+            let limit = match payment.payee.class {
+                Class::Person => self.to_person_minor,
+                Class::Charity | Class::Company => self.to_organisation_minor,
+            };
+            if payment.amount.minor > limit {
+                return Err(Rejection::AboveOrderLimit { limit: Money::new(limit, self.currency) });
+            }
+        }
+        if order.total.minor > self.low_value_order_minor {
+            return Err(Rejection::AboveLowValueLimit { limit: Money::new(self.low_value_order_minor, self.currency) });
+        }
+        Ok(())
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// For the author to open a channel.
+    pub payer_wait: Duration,
+    /// For the payer to confirm: the code's life (PSD2 RTS recommends minutes; NIST SP 800-63B says 10).
+    pub confirmation: Duration,
+    /// From confirmation to the bank; later it is not what the payer meant any more.
+    pub submit_within: Duration,
+    /// Before the bank is first asked about a payment it has; doubles with every question.
+    pub ask_first: Duration,
+    /// The longest between two questions.
+    pub ask_at_most: Duration,
+    /// How long after the submission asking can still find a payment; then an operator has to. The rail's own horizon
+    /// (`bank::Capabilities`) if shorter is not known here: the caller puts it in.
+    pub look_up_horizon: Duration,
+    /// Posts older than this when they reach us are not acted on.
+    pub oldest_post: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        Timing {
+            payer_wait: Duration::from_secs(24 * HOUR),
+            confirmation: Duration::from_secs(10 * MINUTE),
+            submit_within: Duration::from_secs(HOUR),
+            ask_first: Duration::from_secs(2),
+            ask_at_most: Duration::from_secs(10 * MINUTE),
+            look_up_horizon: Duration::from_secs(3 * 24 * HOUR),
+            oldest_post: Duration::from_secs(6 * HOUR),
+        }
+    }
+}
+
+impl Timing {
+    /// How long to wait before question number `asked` (from 0): doubling, up to the longest.
+    pub fn before_question(&self, asked: u32) -> Duration {
+        self.ask_first.saturating_mul(2_u32.saturating_pow(asked.min(20))).min(self.ask_at_most)
+    }
+}
+
+/// What [`super::decide`] needs to know besides order, event and time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Sums.
+    pub limits: Limits,
+    /// Times.
+    pub timing: Timing,
+}
+
+/// Wrong codes until the order is refused (PSD2 RTS Art. 4(3)(b): at most five).
+pub const WRONG_ANSWERS: u8 = 5;

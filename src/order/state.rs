@@ -1,0 +1,343 @@
+//! The states of orders and payments. Each variant holds exactly the data that exists in that state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::money::Money;
+
+/// How an order stands, up to its confirmation; afterwards its payments tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum OrderState {
+    /// The author has no channel to us: one public hint, then we wait for an enrolment.
+    AwaitingPayer {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The payee is invited and has not claimed; nothing is debited before.
+    AwaitingPayee {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The payer was asked by private message.
+    AwaitingConfirmation {
+        /// Until when the code is good.
+        until: Timestamp,
+        /// What the code is derived from, together with a secret that is not in the store.
+        salt: String,
+        /// [`super::Order::digest`] of what was shown.
+        digest: String,
+        /// Answers with a wrong code so far.
+        wrong_answers: u8,
+    },
+    /// Stopped before confirmation until an operator looks.
+    Held {
+        /// Why.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The payer said yes.
+    Confirmed {
+        /// When.
+        at: Timestamp,
+        /// [`super::Order::digest`] of what was confirmed; recomputed before every submission.
+        digest: String,
+    },
+    /// Refused by us.
+    Rejected {
+        /// Why.
+        reason: Rejection,
+        /// When.
+        at: Timestamp,
+    },
+    /// Withdrawn before anything was submitted.
+    Cancelled {
+        /// By what.
+        by: CancelledBy,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nobody answered in time.
+    Expired {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl OrderState {
+    /// The name under which it is stored and shown.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OrderState::AwaitingPayer { .. } => "awaiting_payer",
+            OrderState::AwaitingPayee { .. } => "awaiting_payee",
+            OrderState::AwaitingConfirmation { .. } => "awaiting_confirmation",
+            OrderState::Held { .. } => "held",
+            OrderState::Confirmed { .. } => "confirmed",
+            OrderState::Rejected { .. } => "rejected",
+            OrderState::Cancelled { .. } => "cancelled",
+            OrderState::Expired { .. } => "expired",
+        }
+    }
+
+    /// Rejected, cancelled or expired.
+    pub fn is_ending(&self) -> bool {
+        matches!(self, OrderState::Rejected { .. } | OrderState::Cancelled { .. } | OrderState::Expired { .. })
+    }
+
+    /// Waiting for somebody before confirmation; counts against the open orders of a payer.
+    pub fn is_open(&self) -> bool {
+        !self.is_ending() && !matches!(self, OrderState::Confirmed { .. })
+    }
+
+    /// When time alone ends it.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            OrderState::AwaitingPayer { until }
+            | OrderState::AwaitingPayee { until }
+            | OrderState::AwaitingConfirmation { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+}
+
+/// Why we refused an order that could be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Rejection {
+    /// A recipient is not in the payee directory.
+    PayeeUnknown {
+        /// As written.
+        handle: String,
+    },
+    /// A recipient is frozen until verified again.
+    PayeeFrozen {
+        /// As written.
+        handle: String,
+    },
+    /// The payer's rail or account does not carry this currency.
+    CurrencyNotServed,
+    /// Above what a private code may confirm; the passkey page does not exist yet.
+    AboveLowValueLimit {
+        /// The most a code may confirm.
+        limit: Money,
+    },
+    /// Above what the scheme lets anybody send to this kind of payee.
+    AboveOrderLimit {
+        /// The most to one payee of this kind.
+        limit: Money,
+    },
+    /// Too many orders wait for this payer's answer.
+    TooManyOpen {
+        /// How many may.
+        limit: u32,
+    },
+    /// The payer's limits are used up.
+    LimitReached {
+        /// Which one.
+        which: LimitKind,
+    },
+    /// The post was already edited when it reached us, so what its first version asked is not known.
+    AlreadyEdited,
+    /// The post is too old to be acted on without asking again.
+    TooOld,
+    /// Five wrong codes.
+    TooManyWrongAnswers,
+    /// The payee is the payer.
+    SelfPayment,
+}
+
+impl Rejection {
+    /// The stored and shown name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Rejection::PayeeUnknown { .. } => "payee_unknown",
+            Rejection::PayeeFrozen { .. } => "payee_frozen",
+            Rejection::CurrencyNotServed => "currency_not_served",
+            Rejection::AboveLowValueLimit { .. } => "above_low_value_limit",
+            Rejection::AboveOrderLimit { .. } => "above_order_limit",
+            Rejection::TooManyOpen { .. } => "too_many_open",
+            Rejection::LimitReached { .. } => "limit_reached",
+            Rejection::AlreadyEdited => "already_edited",
+            Rejection::TooOld => "too_old",
+            Rejection::TooManyWrongAnswers => "too_many_wrong_answers",
+            Rejection::SelfPayment => "self_payment",
+        }
+    }
+}
+
+/// A limit that accumulates over a payer's orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    /// The sum of a rolling 24 hours.
+    RollingDay,
+    /// The sum since the last strong confirmation (PSD2 RTS Art. 16).
+    LowValueSum,
+    /// The number of orders since the last strong confirmation (the same article).
+    LowValueCount,
+}
+
+/// What withdrew an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    /// The payer's NO.
+    Payer,
+    /// A cancel order.
+    CancelOrder,
+    /// The post was edited before confirmation.
+    Edit,
+    /// The post was deleted before confirmation.
+    Deletion,
+    /// The payer's account was unlinked.
+    Unlinked,
+}
+
+/// How one payment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PaymentState {
+    /// Asked for; the order is not confirmed.
+    Proposed,
+    /// Confirmed, not handed to the bank.
+    Ready {
+        /// The latest moment to do so.
+        submit_by: Timestamp,
+    },
+    /// Committed before the bank is called; a call may be under way or have died with us.
+    Submitting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The bank wants the payer's own authentication.
+    AwaitingBank {
+        /// When it was handed over.
+        submitted_at: Timestamp,
+        /// The bank's id of it.
+        bank_payment_id: String,
+        /// Where the payer authenticates.
+        authorise_at: String,
+        /// How often the bank was asked since.
+        asked: u32,
+    },
+    /// The bank has it.
+    Executing {
+        /// When it was handed over.
+        submitted_at: Timestamp,
+        /// The bank's id of it, once told.
+        bank_payment_id: Option<String>,
+        /// How often the bank was asked since.
+        asked: u32,
+    },
+    /// Handed over, perhaps; only asking tells.
+    Unknown {
+        /// When it was handed over.
+        submitted_at: Timestamp,
+        /// The bank's id of it, once told.
+        bank_payment_id: Option<String>,
+        /// One sentence for the record.
+        why: String,
+        /// How often the bank was asked since.
+        asked: u32,
+        /// Asking has come to its end: an operator has to find out.
+        with_operator: bool,
+    },
+    /// Paid: ACSC, ACCC or a statement entry.
+    Settled {
+        /// When we learned it.
+        at: Timestamp,
+        /// The bank's id of it, if ever told.
+        bank_payment_id: Option<String>,
+    },
+    /// Paid, and given back by the payee's bank.
+    Returned {
+        /// When it had been settled.
+        settled_at: Timestamp,
+        /// When we learned of the return.
+        at: Timestamp,
+    },
+    /// Definitely not paid.
+    Failed {
+        /// When we learned it.
+        at: Timestamp,
+        /// The bank's code, or `voided:` and what differed.
+        reason: String,
+    },
+    /// Not handed to the bank in time, so not paid.
+    Expired {
+        /// When.
+        at: Timestamp,
+    },
+    /// Two definite answers contradict each other; the payee is halted and an operator called.
+    Disputed {
+        /// When the second came.
+        at: Timestamp,
+        /// What was recorded.
+        recorded: String,
+        /// What was said afterwards.
+        contradiction: String,
+    },
+}
+
+impl PaymentState {
+    /// The name under which it is stored and shown.
+    pub fn name(&self) -> &'static str {
+        match self {
+            PaymentState::Proposed => "proposed",
+            PaymentState::Ready { .. } => "ready",
+            PaymentState::Submitting { .. } => "submitting",
+            PaymentState::AwaitingBank { .. } => "awaiting_bank",
+            PaymentState::Executing { .. } => "executing",
+            PaymentState::Unknown { .. } => "unknown",
+            PaymentState::Settled { .. } => "settled",
+            PaymentState::Returned { .. } => "returned",
+            PaymentState::Failed { .. } => "failed",
+            PaymentState::Expired { .. } => "expired",
+            PaymentState::Disputed { .. } => "disputed",
+        }
+    }
+
+    /// Whether we have stopped working on it.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            PaymentState::Settled { .. }
+            | PaymentState::Returned { .. }
+            | PaymentState::Failed { .. }
+            | PaymentState::Expired { .. }
+            | PaymentState::Disputed { .. } => true,
+            PaymentState::Unknown { with_operator, .. } => *with_operator,
+            _ => false,
+        }
+    }
+
+    /// When time alone ends it.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            PaymentState::Ready { submit_by } => Some(*submit_by),
+            _ => None,
+        }
+    }
+
+    /// When it was handed to the bank, while that matters.
+    pub fn submitted_at(&self) -> Option<Timestamp> {
+        match self {
+            PaymentState::Submitting { since } => Some(*since),
+            PaymentState::AwaitingBank { submitted_at, .. }
+            | PaymentState::Executing { submitted_at, .. }
+            | PaymentState::Unknown { submitted_at, .. } => Some(*submitted_at),
+            _ => None,
+        }
+    }
+
+    /// The bank's id of it, where this state knows one.
+    pub fn bank_payment_id(&self) -> Option<&str> {
+        match self {
+            PaymentState::AwaitingBank { bank_payment_id, .. } => Some(bank_payment_id),
+            PaymentState::Executing { bank_payment_id, .. }
+            | PaymentState::Unknown { bank_payment_id, .. }
+            | PaymentState::Settled { bank_payment_id, .. } => bank_payment_id.as_deref(),
+            _ => None,
+        }
+    }
+}

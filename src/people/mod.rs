@@ -1,0 +1,190 @@
+//! People: who is known to Obole, by which accounts, and who may be paid.
+//!
+//! Plain values without I/O. A *person* may have several accounts on platforms ([`Link`]) and accounts at banks
+//! ([`BankAccount`]), and has one set of limits. A *payee* is an entry of the operator-approved directory ([`Payee`]); a
+//! *campaign* is a hashtag under which a payee collects. How a person becomes known is [`enrolment`].
+
+pub mod enrolment;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::iban::Iban;
+use crate::ids::{AccountId, BankName, PayeeId, PersonId, PlatformName};
+use crate::money::Money;
+
+/// A language that Obole writes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// French.
+    Fr,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Language; 2] = [Language::En, Language::Fr];
+
+    /// The BCP 47 code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::Fr => "fr",
+        }
+    }
+
+    /// The best fit for a BCP 47 tag such as `fr-CA`; `None` for a language we do not write.
+    pub fn from_tag(tag: &str) -> Option<Language> {
+        let primary = tag.split(['-', '_']).next().unwrap_or_default();
+        Language::ALL.into_iter().find(|language| primary.eq_ignore_ascii_case(language.code()))
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.code())
+    }
+}
+
+impl FromStr for Language {
+    type Err = String;
+    fn from_str(code: &str) -> Result<Self, String> {
+        Language::from_tag(code).ok_or_else(|| format!("{code:?} is not a language Obole writes (en, fr)"))
+    }
+}
+
+/// Somebody who pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub id: PersonId,
+    /// The language to write in.
+    pub language: Language,
+    /// A phrase the person chose, repeated in every genuine message.
+    pub safe_phrase: String,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// A person's account on a platform, proven by a private message from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The connection.
+    pub platform: PlatformName,
+    /// The immutable id there.
+    pub account: AccountId,
+    /// The handle when last seen.
+    pub handle: String,
+    /// Whose it is.
+    pub person: PersonId,
+    /// The newest private message from there (`native_id`): answers go into its thread, or the platform may hide them.
+    pub thread: Option<String>,
+}
+
+/// An account at a bank that may be debited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BankAccount {
+    /// Whose.
+    pub person: PersonId,
+    /// At which bank.
+    pub bank: BankName,
+    /// Which.
+    pub iban: Iban,
+    /// The consent under which it may be read.
+    pub consent: Option<String>,
+}
+
+/// Everything needed to make somebody the payer of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkedPayer {
+    /// The person.
+    pub person: Person,
+    /// The account the order came from.
+    pub link: Link,
+    /// The account to debit.
+    pub account: BankAccount,
+}
+
+/// What kind of payee it is; the limits differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A natural person.
+    Person,
+    /// A charity with a registry number.
+    Charity,
+    /// A company or another organisation.
+    Company,
+}
+
+impl Class {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Person => "person",
+            Class::Charity => "charity",
+            Class::Company => "company",
+        }
+    }
+}
+
+impl FromStr for Class {
+    type Err = String;
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "person" => Ok(Class::Person),
+            "charity" => Ok(Class::Charity),
+            "company" => Ok(Class::Company),
+            other => Err(format!("{other:?} is not a class of payee (person, charity, company)")),
+        }
+    }
+}
+
+/// An entry of the payee directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payee {
+    /// Which.
+    pub id: PayeeId,
+    /// The verified legal name.
+    pub legal_name: String,
+    /// What kind.
+    pub class: Class,
+    /// The verified account.
+    pub iban: Iban,
+    /// The number in the charities' or companies' registry.
+    pub registry_number: Option<String>,
+    /// Not payable until verified again.
+    pub frozen: bool,
+}
+
+/// A payee's account on a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayeeIdentity {
+    /// The connection.
+    pub platform: PlatformName,
+    /// The immutable id there.
+    pub account: AccountId,
+    /// The handle it was registered with.
+    pub handle: String,
+    /// Whose it is.
+    pub payee: PayeeId,
+}
+
+/// A hashtag under which a payee collects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Campaign {
+    /// The hashtag, folded as the order language folds it, without `#`.
+    pub tag: String,
+    /// What it is called.
+    pub title: String,
+    /// Who collects.
+    pub payee: PayeeId,
+    /// What it hopes to reach.
+    pub goal: Option<Money>,
+}

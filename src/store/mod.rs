@@ -1,0 +1,156 @@
+//! The store: what Obole knows, in SQLite or PostgreSQL. SQL rows are the truth; nothing that matters lives in memory only.
+//!
+//! A caller opens a [`Tx`], uses its verbs and commits. Verbs take batches, so a thousand decisions are a handful of
+//! statements and one commit. No network call is ever made while a transaction is open; the type is kept inside `app`, which
+//! holds to that.
+//!
+//! The rooms: [`posts`] what came in; [`people`] who may pay; [`directory`] who may be paid; [`orders`] orders, payments, limits and
+//! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read. `engine` is the surface to the databases.
+
+pub mod directory;
+pub mod effects;
+pub(crate) mod engine;
+pub mod orders;
+pub mod people;
+pub mod posts;
+pub mod reports;
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+pub use engine::Location;
+pub(crate) use engine::Tx;
+use engine::{Engine, args, sql};
+
+/// Why the store could not do something. The first two are the caller's to repeat; the others are for an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is busy, gone or full; nothing was changed.
+    #[error("the database does not answer as it should: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// Somebody else decided about the same order first; nothing was changed.
+    #[error("{expected} rows were to change and {changed} did: somebody else was first")]
+    Overtaken {
+        /// How many rows were to change.
+        expected: usize,
+        /// How many did.
+        changed: u64,
+    },
+    /// A row that no version of Obole writes.
+    #[error("column {column} of a stored row has no meaning: {why}")]
+    Meaningless {
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The schema is not what this version needs.
+    #[error("the database's schema cannot be used: {0}")]
+    Schema(#[source] sqlx::migrate::MigrateError),
+    /// The store is not the kind that this start mode may use.
+    #[error("{0}")]
+    WrongGround(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Unavailable(error)
+    }
+}
+
+/// Whether a store holds real money's orders or a sandbox's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// Real banks.
+    Production,
+    /// The sandbox town and bank.
+    Sandbox,
+}
+
+impl Ground {
+    fn as_str(self) -> &'static str {
+        match self {
+            Ground::Production => "production",
+            Ground::Sandbox => "sandbox",
+        }
+    }
+}
+
+/// An open store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+}
+
+impl Store {
+    /// Opens the store, brings its schema up to date, and refuses a store of the other ground.
+    pub async fn open(location: &Location, ground: Ground) -> Result<Self, StoreError> {
+        let engine = Engine::open(location).await?;
+        match &engine {
+            Engine::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
+            Engine::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
+        }
+        let store = Store { engine };
+        store.claim_ground(ground).await?;
+        Ok(store)
+    }
+
+    /// A transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.engine.begin().await
+    }
+
+    /// A transaction for reading.
+    pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        self.engine.begin_reading().await
+    }
+
+    /// Closes every connection; SQLite folds its log into the file.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+
+    /// Writes down once what kind of store this is, and refuses to be the other kind ever after.
+    async fn claim_ground(&self, ground: Ground) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let claimed = sql!("INSERT INTO settings (name, value) VALUES ('ground', $1) ON CONFLICT (name) DO NOTHING");
+        tx.run(claimed, args![ground.as_str()]).await?;
+        let rows = tx.rows(sql!("SELECT value FROM settings WHERE name = 'ground'"), args![]).await?;
+        let found = rows.first().map(|row| row.text("value")).transpose()?.unwrap_or_default();
+        tx.commit().await?;
+        if found == ground.as_str() {
+            return Ok(());
+        }
+        Err(StoreError::WrongGround(format!(
+            "this database is a {found} database and is not used for {}; give another --data directory or database URL",
+            ground.as_str()
+        )))
+    }
+}
+
+type Step = (i64, &'static str, &'static str);
+
+macro_rules! steps {
+    ($folder:literal) => {
+        &[
+            (1, "settings", include_str!(concat!("../../migrations/", $folder, "/0001_settings.sql"))),
+            (2, "people", include_str!(concat!("../../migrations/", $folder, "/0002_people.sql"))),
+            (3, "directory", include_str!(concat!("../../migrations/", $folder, "/0003_directory.sql"))),
+            (4, "posts", include_str!(concat!("../../migrations/", $folder, "/0004_posts.sql"))),
+            (5, "orders", include_str!(concat!("../../migrations/", $folder, "/0005_orders.sql"))),
+            (6, "effects", include_str!(concat!("../../migrations/", $folder, "/0006_effects.sql"))),
+        ]
+    };
+}
+
+const SQLITE_STEPS: &[Step] = steps!("sqlite");
+const POSTGRES_STEPS: &[Step] = steps!("postgres");
+
+fn migrator(steps: &'static [Step]) -> Migrator {
+    use sqlx::SqlSafeStr as _;
+    let migration = |(version, name, sql): &Step| {
+        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(steps.iter().map(migration).collect())
+}

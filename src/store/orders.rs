@@ -1,0 +1,341 @@
+//! Orders, their payments, what is reserved against limits, and the audit chain.
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::StoreError;
+use super::engine::{Row, Sql, Tx, args, sql, sql_rows};
+use crate::clock::{Timestamp, earlier};
+use crate::ids::{AccountId, OrderId, PersonId, PlatformName, hex};
+use crate::order::policy::Limits;
+use crate::order::state::LimitKind;
+use crate::order::{Order, Payer};
+
+/// An order as it is stored, with the hash its next audit line continues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOrder {
+    /// The order.
+    pub order: Order,
+    /// The hash of its newest audit line; empty before the first.
+    pub audit_hash: String,
+}
+
+/// One line of the audit chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Which order.
+    pub order: OrderId,
+    /// The order's version after the decision.
+    pub version: i64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What had happened.
+    pub event: String,
+    /// States before and after and the effects, as JSON; no text, handle, code or account number.
+    pub detail: String,
+    /// The hash over the line before and this one.
+    pub hash: String,
+}
+
+impl AuditLine {
+    /// The line that follows `previous`, the hash of the line before (empty for an order's first).
+    pub fn following(previous: &str, order: &OrderId, version: i64, at: Timestamp, event: &str, detail: String) -> Self {
+        let hash = chain(previous, order, version, at, event, &detail);
+        AuditLine { order: order.clone(), version, at, event: event.to_owned(), detail, hash }
+    }
+
+    /// Whether the line is the one that was written after `previous`.
+    pub fn continues(&self, previous: &str) -> bool {
+        self.hash == chain(previous, &self.order, self.version, self.at, &self.event, &self.detail)
+    }
+}
+
+fn chain(previous: &str, order: &OrderId, version: i64, at: Timestamp, event: &str, detail: &str) -> String {
+    let (version, at) = (version.to_string(), at.as_microsecond().to_string());
+    let parts = ["obole-audit-v1", previous, order.as_str(), &version, &at, event, detail];
+    let hasher = parts
+        .iter()
+        .fold(Sha256::new(), |hasher, part| hasher.chain_update((part.len() as u64).to_be_bytes()).chain_update(part.as_bytes()));
+    hex(&hasher.finalize())
+}
+
+/// Rows turn into orders here only. A row whose columns and data disagree has no meaning and is refused.
+pub(super) fn stored_order(row: &Row) -> Result<StoredOrder, StoreError> {
+    let order: Order = row.json("data")?;
+    let agrees = order.id.as_str() == row.text("id")?
+        && order.version == row.int("version")?
+        && order.state.name() == row.text("state")?
+        && order.total.minor == row.int("total_minor")?;
+    if !agrees {
+        return Err(StoreError::Meaningless { column: "data", why: format!("contradicts the columns of order {}", order.id) });
+    }
+    Ok(StoredOrder { order, audit_hash: row.text("audit_hash")? })
+}
+
+fn order_row(order: &Order, audit_hash: &str, expected: i64) -> Result<serde_json::Value, StoreError> {
+    let data = serde_json::to_string(order).map_err(|error| StoreError::Meaningless { column: "data", why: error.to_string() })?;
+    Ok(json!({
+        "id": order.id, "expected": expected, "version": order.version, "state": order.state.name(),
+        "due": order.due_at().map(Timestamp::as_microsecond), "platform": order.source.platform, "author": order.source.author,
+        "payer": order.payer.as_ref().map(|payer| &payer.person), "campaign": order.campaign, "currency": order.total.currency,
+        "total": order.total.minor, "created": order.created_at.as_microsecond(), "data": data, "hash": audit_hash,
+    }))
+}
+
+fn payment_rows(order: &Order, now: Timestamp) -> impl Iterator<Item = serde_json::Value> {
+    let bank = order.payer.as_ref().map(|payer| payer.bank.clone());
+    order.payments.iter().map(move |payment| {
+        json!({
+            "key": payment.key, "order": order.id, "place": payment.index, "payee": payment.payee.id, "bank": bank,
+            "currency": payment.amount.currency, "amount": payment.amount.minor, "state": payment.state.name(),
+            "at": now.as_microsecond(),
+        })
+    })
+}
+
+impl Tx {
+    /// Orders by id, held until commit so that nobody else decides about them meanwhile. In the order of their ids.
+    pub(crate) async fn orders(&mut self, ids: &[&OrderId]) -> Result<Vec<StoredOrder>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        const SELECT: Sql = Sql {
+            sqlite: "SELECT id, version, state, total_minor, data, audit_hash FROM orders
+                     WHERE id IN (SELECT r.value ->> 'id' FROM json_each($1) AS r) ORDER BY id",
+            postgres: "SELECT id, version, state, total_minor, data, audit_hash FROM orders
+                       WHERE id IN (SELECT r.value ->> 'id' FROM json_array_elements(CAST($1 AS json)) AS r(value)) ORDER BY id FOR UPDATE",
+        };
+        let ids: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        self.rows(SELECT, args![json!(ids).to_string()]).await?.iter().map(stored_order).collect()
+    }
+
+    /// The ids of a payer's orders that wait for an answer, oldest first.
+    pub(crate) async fn orders_awaiting_answer(&mut self, payer: &PersonId) -> Result<Vec<OrderId>, StoreError> {
+        let statement = sql!(
+            "SELECT id FROM orders WHERE payer_id = $1 AND state = 'awaiting_confirmation' ORDER BY created_at DESC LIMIT 100"
+        );
+        self.rows(statement, args![payer.as_str()]).await?.iter().rev().map(|row| row.parsed("id")).collect()
+    }
+
+    /// The ids of a payer's newest orders that are not submitting yet, so that a cancel order can withdraw them.
+    pub(crate) async fn orders_to_cancel(&mut self, payer: &PersonId) -> Result<Vec<OrderId>, StoreError> {
+        let statement = sql!(
+            "SELECT o.id FROM orders AS o WHERE o.payer_id = $1
+               AND (o.state IN ('awaiting_confirmation', 'awaiting_payee', 'held')
+                 OR (o.state = 'confirmed' AND NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.order_id = o.id AND p.state <> 'ready')))
+             ORDER BY o.created_at DESC LIMIT 100"
+        );
+        self.rows(statement, args![payer.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
+    }
+
+    /// The ids of orders whose author has no channel yet.
+    pub(crate) async fn orders_awaiting_payer(
+        &mut self,
+        platform: &PlatformName,
+        author: &AccountId,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let statement =
+            sql!("SELECT id FROM orders WHERE platform = $1 AND author = $2 AND state = 'awaiting_payer' ORDER BY id LIMIT 100");
+        self.rows(statement, args![platform.as_str(), author.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
+    }
+
+    /// How many orders of each of these payers wait before confirmation.
+    pub(crate) async fn open_orders(&mut self, payers: &[&PersonId]) -> Result<Vec<(PersonId, i64)>, StoreError> {
+        if payers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = sql_rows!(
+            "SELECT payer_id, COUNT(*) AS open FROM orders WHERE state IN ('awaiting_confirmation', 'awaiting_payee', 'held')
+             AND payer_id IN (SELECT r.value ->> 'id' FROM",
+            ") GROUP BY payer_id"
+        );
+        let ids: Vec<_> = payers.iter().map(|id| json!({ "id": id })).collect();
+        let rows = self.rows(statement, args![json!(ids).to_string()]).await?;
+        rows.iter().map(|row| Ok((row.parsed("payer_id")?, row.int("open")?))).collect()
+    }
+
+    /// The ids of orders that time alone has changed by now.
+    pub(crate) async fn due_orders(&mut self, now: Timestamp, at_most: i64) -> Result<Vec<OrderId>, StoreError> {
+        let statement = sql!("SELECT id FROM orders WHERE due_at <= $1 ORDER BY due_at LIMIT $2");
+        self.rows(statement, args![now.as_microsecond(), at_most]).await?.iter().map(|row| row.parsed("id")).collect()
+    }
+
+    /// Writes new orders with their payments.
+    pub(crate) async fn insert_orders(&mut self, orders: &[&StoredOrder], now: Timestamp) -> Result<(), StoreError> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let insert_orders = sql_rows!(
+            "INSERT INTO orders (id, version, state, due_at, platform, author, payer_id, campaign, currency, total_minor, created_at, data, audit_hash)
+             SELECT r.value ->> 'id', CAST(r.value ->> 'version' AS BIGINT), r.value ->> 'state', CAST(r.value ->> 'due' AS BIGINT),
+                    r.value ->> 'platform', r.value ->> 'author', r.value ->> 'payer', r.value ->> 'campaign', r.value ->> 'currency',
+                    CAST(r.value ->> 'total' AS BIGINT), CAST(r.value ->> 'created' AS BIGINT), r.value ->> 'data', r.value ->> 'hash' FROM",
+            ""
+        );
+        let rows = orders.iter().map(|stored| order_row(&stored.order, &stored.audit_hash, 0)).collect::<Result<Vec<_>, _>>()?;
+        self.run(insert_orders, args![json!(rows).to_string()]).await?;
+        let insert_payments = sql_rows!(
+            "INSERT INTO payments (key, order_id, place, payee_id, bank, currency, amount_minor, state, changed_at)
+             SELECT r.value ->> 'key', r.value ->> 'order', CAST(r.value ->> 'place' AS BIGINT), r.value ->> 'payee', r.value ->> 'bank',
+                    r.value ->> 'currency', CAST(r.value ->> 'amount' AS BIGINT), r.value ->> 'state', CAST(r.value ->> 'at' AS BIGINT) FROM",
+            ""
+        );
+        let payments: Vec<_> = orders.iter().flat_map(|stored| payment_rows(&stored.order, now)).collect();
+        if !payments.is_empty() {
+            self.run(insert_payments, args![json!(payments).to_string()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes orders that were read at the version given, with their payments. All or none: if anybody else wrote one of them
+    /// meanwhile, nothing may be committed.
+    pub(crate) async fn update_orders(&mut self, orders: &[(i64, &StoredOrder)], now: Timestamp) -> Result<(), StoreError> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let update_orders = sql_rows!(
+            "UPDATE orders SET version = u.version, state = u.state, due_at = u.due, payer_id = u.payer, data = u.data, audit_hash = u.hash FROM (
+               SELECT r.value ->> 'id' AS id, CAST(r.value ->> 'expected' AS BIGINT) AS expected, CAST(r.value ->> 'version' AS BIGINT) AS version,
+                      r.value ->> 'state' AS state, CAST(r.value ->> 'due' AS BIGINT) AS due, r.value ->> 'payer' AS payer,
+                      r.value ->> 'data' AS data, r.value ->> 'hash' AS hash FROM",
+            ") AS u WHERE orders.id = u.id AND orders.version = u.expected"
+        );
+        let rows = orders
+            .iter()
+            .map(|(expected, stored)| order_row(&stored.order, &stored.audit_hash, *expected))
+            .collect::<Result<Vec<_>, _>>()?;
+        let changed = self.run(update_orders, args![json!(rows).to_string()]).await?;
+        if changed != orders.len() as u64 {
+            return Err(StoreError::Overtaken { expected: orders.len(), changed });
+        }
+        let update_payments = sql_rows!(
+            "UPDATE payments SET state = u.state, bank = u.bank, changed_at = u.at FROM (
+               SELECT r.value ->> 'key' AS key, r.value ->> 'state' AS state, r.value ->> 'bank' AS bank, CAST(r.value ->> 'at' AS BIGINT) AS at FROM",
+            ") AS u WHERE payments.key = u.key AND payments.state <> u.state"
+        );
+        let payments: Vec<_> = orders.iter().flat_map(|(_, stored)| payment_rows(&stored.order, now)).collect();
+        if !payments.is_empty() {
+            self.run(update_payments, args![json!(payments).to_string()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Reserves an order's payments against the limits of its payer and of the account, in the statement that checks them: all or
+    /// none. Says which limit does not hold them. The payer's rows have to be held ([`Tx::lock_people`]).
+    pub(crate) async fn reserve(
+        &mut self,
+        order: &Order,
+        payer: &Payer,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Option<LimitKind>, StoreError> {
+        let statement = sql_rows!(
+            "INSERT INTO reservations (payment_key, order_id, person_id, iban, amount_minor, reserved_at)
+             SELECT r.value ->> 'key', $2, $3, $4, CAST(r.value ->> 'amount' AS BIGINT), $5 FROM",
+            "WHERE $6 + (SELECT COALESCE(SUM(amount_minor), 0) FROM reservations
+                         WHERE person_id = $3 AND released_at IS NULL AND reserved_at > $7) <= $8
+               AND $6 + (SELECT COALESCE(SUM(amount_minor), 0) FROM reservations
+                         WHERE iban = $4 AND released_at IS NULL AND reserved_at > $7) <= $8
+               AND $6 + (SELECT COALESCE(SUM(amount_minor), 0) FROM reservations
+                         WHERE person_id = $3 AND released_at IS NULL
+                           AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $9
+               AND 1 + (SELECT COUNT(DISTINCT order_id) FROM reservations
+                        WHERE person_id = $3 AND released_at IS NULL
+                          AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $10"
+        );
+        let rows: Vec<_> =
+            order.payments.iter().map(|payment| json!({ "key": payment.key, "amount": payment.amount.minor })).collect();
+        let values = args![
+            json!(rows).to_string(),
+            order.id.as_str(),
+            payer.person.as_str(),
+            payer.iban.as_str(),
+            now.as_microsecond(),
+            order.total.minor,
+            earlier(now, DAY).as_microsecond(),
+            limits.rolling_day_minor,
+            limits.low_value_sum_minor,
+            i64::from(limits.low_value_count)
+        ];
+        if self.run(statement, values).await? == order.payments.len() as u64 {
+            return Ok(None);
+        }
+        self.which_limit(order, payer, limits).await.map(Some)
+    }
+
+    async fn which_limit(&mut self, order: &Order, payer: &Payer, limits: &Limits) -> Result<LimitKind, StoreError> {
+        let statement = sql!(
+            "SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS total, COUNT(DISTINCT order_id) AS orders FROM reservations
+             WHERE person_id = $1 AND released_at IS NULL AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $1)"
+        );
+        let rows = self.rows(statement, args![payer.person.as_str()]).await?;
+        let (total, orders) =
+            rows.first().map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int("total")?, row.int("orders")?)))?;
+        Ok(if orders >= i64::from(limits.low_value_count) {
+            LimitKind::LowValueCount
+        } else if total.saturating_add(order.total.minor) > limits.low_value_sum_minor {
+            LimitKind::LowValueSum
+        } else {
+            LimitKind::RollingDay
+        })
+    }
+
+    /// Frees what was reserved for payments that surely were not made.
+    pub(crate) async fn release(&mut self, payment_keys: &[&str], now: Timestamp) -> Result<(), StoreError> {
+        if payment_keys.is_empty() {
+            return Ok(());
+        }
+        let statement = sql_rows!(
+            "UPDATE reservations SET released_at = $2 WHERE released_at IS NULL AND payment_key IN (SELECT r.value ->> 'key' FROM",
+            ")"
+        );
+        let rows: Vec<_> = payment_keys.iter().map(|key| json!({ "key": key })).collect();
+        self.run(statement, args![json!(rows).to_string(), now.as_microsecond()]).await?;
+        Ok(())
+    }
+
+    /// Writes audit lines.
+    pub(crate) async fn insert_audit(&mut self, lines: &[AuditLine]) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let statement = sql_rows!(
+            "INSERT INTO audit (order_id, version, at, event, detail, hash)
+             SELECT r.value ->> 'order', CAST(r.value ->> 'version' AS BIGINT), CAST(r.value ->> 'at' AS BIGINT), r.value ->> 'event',
+                    r.value ->> 'detail', r.value ->> 'hash' FROM",
+            ""
+        );
+        let rows: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                json!({
+                    "order": line.order, "version": line.version, "at": line.at.as_microsecond(), "event": line.event,
+                    "detail": line.detail, "hash": line.hash,
+                })
+            })
+            .collect();
+        self.run(statement, args![json!(rows).to_string()]).await?;
+        Ok(())
+    }
+
+    /// The audit lines of an order, first to last.
+    pub(crate) async fn audit_of(&mut self, order: &OrderId) -> Result<Vec<AuditLine>, StoreError> {
+        let statement = sql!("SELECT order_id, version, at, event, detail, hash FROM audit WHERE order_id = $1 ORDER BY version");
+        let rows = self.rows(statement, args![order.as_str()]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AuditLine {
+                    order: row.parsed("order_id")?,
+                    version: row.int("version")?,
+                    at: super::people::timestamp(row, "at")?,
+                    event: row.text("event")?,
+                    detail: row.text("detail")?,
+                    hash: row.text("hash")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The rolling window of the daily limit.
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
