@@ -1,9 +1,9 @@
 //! The Mastodon adapter against an instance that plays recorded answers.
-#![expect(clippy::unwrap_used, reason = "test helpers may fail the test")]
 
 mod instance;
 mod listening;
 mod sending;
+mod town;
 
 use obole::ids::PlatformName;
 use obole::platform::Platform;
