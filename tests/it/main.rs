@@ -3,4 +3,5 @@
 
 mod bank;
 mod order;
+mod person;
 mod town;
