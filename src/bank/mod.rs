@@ -21,6 +21,7 @@ use crate::iban::Iban;
 use crate::ids::{BankName, PaymentKey};
 use crate::money::Money;
 
+pub mod berlin_group;
 pub mod fake;
 pub mod sepa;
 

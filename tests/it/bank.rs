@@ -1,12 +1,17 @@
 //! The sandbox bank over HTTP, and the adapter that speaks to banks.
 
+mod adapter;
+mod contract;
 mod sandbox;
 
 use std::sync::Arc;
 
-use obole::bank::fake::{Account, FakeBank, Settings};
+use obole::bank::berlin_group::{BerlinGroup, Settings};
+use obole::bank::fake::{self, Account, FakeBank};
+use obole::bank::{DebtorAccount, PaymentInstruction, PaymentQuery};
 use obole::clock::{ManualClock, Timestamp};
 use obole::entropy::SeededEntropy;
+use obole::iban::Iban;
 use obole::money::{Currency, Money};
 use obole::sandbox::bank::{Running, SandboxBank, serve};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -65,10 +70,10 @@ pub(crate) fn client() -> reqwest::Client {
 
 impl TestBank {
     pub(crate) async fn start() -> Self {
-        Self::with(Settings::default()).await
+        Self::with(fake::Settings::default()).await
     }
 
-    pub(crate) async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: fake::Settings) -> Self {
         let clock = Arc::new(ManualClock::at(START.parse::<Timestamp>().unwrap()));
         let bank = Arc::new(FakeBank::in_memory(settings, clock.clone(), Arc::new(SeededEntropy::new(3))));
         let alice = bank.open_account("alice", "Alice Martin", euros(100_000)).unwrap();
@@ -140,6 +145,41 @@ impl TestBank {
 
     pub(crate) fn balance(&self, account: &Account) -> i64 {
         self.bank.account(&account.iban).unwrap().balances.booked.minor
+    }
+}
+
+/// The production adapter, towards whatever listens at `base_url`.
+pub(crate) fn adapter(base_url: &str, clock: Arc<ManualClock>) -> BerlinGroup {
+    adapter_with(Settings::at(base_url.parse().unwrap()), clock)
+}
+
+pub(crate) fn adapter_with(settings: Settings, clock: Arc<ManualClock>) -> BerlinGroup {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    BerlinGroup::new("bank".into(), settings, clock, Arc::new(SeededEntropy::new(5))).unwrap()
+}
+
+/// A payment of `minor` cents from `debtor` to `creditor`.
+pub(crate) fn instruction(debtor: &Iban, creditor: &Iban, minor: i64) -> PaymentInstruction {
+    PaymentInstruction {
+        key: "0123456789abcdef0123456789abcdef".parse().unwrap(),
+        debtor: DebtorAccount { iban: debtor.clone(), consent: None },
+        creditor_name: "Croix-Rouge française".to_owned(),
+        creditor_iban: creditor.clone(),
+        amount: euros(minor),
+        remittance: "DON #telethon".to_owned(),
+        return_url: "https://obole.example/back".to_owned(),
+    }
+}
+
+/// The question about it.
+pub(crate) fn query(payment: &PaymentInstruction, bank_payment_id: Option<&str>) -> PaymentQuery {
+    PaymentQuery {
+        key: payment.key.clone(),
+        bank_payment_id: bank_payment_id.map(str::to_owned),
+        debtor: payment.debtor.clone(),
+        amount: payment.amount,
+        creditor_iban: payment.creditor_iban.clone(),
+        submitted_at: START.parse().unwrap(),
     }
 }
 

@@ -17,6 +17,7 @@ mod consent;
 mod fault;
 mod journal;
 mod payment;
+mod port;
 mod rules;
 
 use std::path::Path;
@@ -32,6 +33,7 @@ pub use journal::JournalError;
 pub use payment::{
     Authorisation, AuthorisationId, Instruction, Payment, PaymentId, Phase, Product, Reason, ReturnTo, ScaStatus, Status, Subject,
 };
+pub use port::FakeConnection;
 pub use rules::{Circumstances, LARGEST, Refusal, Settings, house_iban};
 
 use crate::clock::{Clock, Timestamp};

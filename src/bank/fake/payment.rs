@@ -191,6 +191,17 @@ pub struct Payment {
     pub returned: bool,
 }
 
+impl Payment {
+    /// The status as it stands, or (`reordered`) the one before it.
+    pub fn told_status(&self, reordered: bool) -> Status {
+        if !reordered {
+            return self.status;
+        }
+        let earlier = self.history.len().checked_sub(2).and_then(|place| self.history.get(place));
+        earlier.map_or(Status::Rcvd, |(_, status)| *status)
+    }
+}
+
 /// What an authorisation is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -34,7 +34,7 @@ impl State {
                     person.locked = update.locked.unwrap_or(person.locked);
                     person.closed = update.closed.unwrap_or(person.closed);
                 }
-                Vec::new()
+                vec![TownEvent::ProfileChanged(account)]
             }
             Change::Renamed { account, username } => {
                 if let Some(person) = self.people.get_mut(&account) {
@@ -42,7 +42,7 @@ impl State {
                     self.names.insert(username.to_lowercase(), account);
                     person.username = username;
                 }
-                Vec::new()
+                vec![TownEvent::ProfileChanged(account)]
             }
             Change::Policy { account: None, policy } => {
                 self.default_policy = policy;
@@ -188,6 +188,7 @@ impl State {
         self.names.insert(username.to_lowercase(), id);
         let person = Person {
             id,
+            first_username: username.clone(),
             username,
             display_name,
             note: String::new(),

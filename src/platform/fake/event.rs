@@ -26,6 +26,8 @@ pub enum TownEvent {
     Notified(Arc<Notification>, Option<Arc<Status>>),
     /// A private thread has something new for one of its people.
     Conversation(Arc<Conversation>),
+    /// Somebody's handle or profile is another now.
+    ProfileChanged(Id),
     /// On demand: every stream is cut.
     Disconnect,
 }

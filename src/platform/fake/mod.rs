@@ -15,6 +15,7 @@
 mod absorb;
 mod accounts;
 mod change;
+mod connection;
 mod event;
 mod faults;
 mod journal;
@@ -32,6 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use tokio::sync::broadcast;
 
 pub use change::ProfileUpdate;
+pub use connection::TownConnection;
 pub use event::{Delivery, TownEvent};
 pub use faults::{AnswerFault, Faults, PostFault, RefusalFault};
 pub use journal::OpenError;

@@ -134,6 +134,8 @@ pub struct Person {
     pub id: Id,
     /// The handle, without `@`.
     pub username: String,
+    /// The handle they came with: addresses of their statuses keep it, whatever they are called later.
+    pub first_username: String,
     /// The name shown.
     pub display_name: String,
     /// A text about oneself.

@@ -287,3 +287,110 @@ fn a_missing_directory_is_one_clear_sentence() {
     let error = Town::open(&path, Limits::default(), Arc::new(SeededEntropy::new(1))).unwrap_err();
     assert_eq!(error.to_string(), "the town's journal /nonexistent/place/town.jsonl cannot be kept: its directory does not exist");
 }
+
+/// The town as a platform, and what it tells.
+mod as_a_platform {
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::ids::{AccountId, PlatformName};
+    use crate::platform::{Batch, Cursor, ListenError, OutgoingDm, OutgoingReply, Platform as _, PlatformEvent, Post, SendError};
+
+    struct Listening {
+        batches: mpsc::Receiver<Batch>,
+        cursor: Option<Cursor>,
+        task: JoinHandle<Result<(), ListenError>>,
+    }
+
+    impl Listening {
+        fn start(connection: &Arc<TownConnection>, from: Option<Cursor>) -> Self {
+            let (sender, batches) = mpsc::channel(16);
+            let (connection, cursor) = (Arc::clone(connection), from.clone());
+            Listening { batches, cursor, task: tokio::spawn(async move { connection.listen(from, sender).await }) }
+        }
+
+        async fn next(&mut self) -> Vec<PlatformEvent> {
+            let batch =
+                tokio::time::timeout(Duration::from_secs(10), self.batches.recv()).await.expect("nothing was told").unwrap();
+            self.cursor = batch.cursor.or(self.cursor.take());
+            batch.events
+        }
+
+        async fn post(&mut self) -> Post {
+            match self.next().await.as_slice() {
+                [PlatformEvent::Posted(post)] => (**post).clone(),
+                other => panic!("not one post: {other:?}"),
+            }
+        }
+    }
+
+    fn connected() -> (Arc<Town>, Arc<TownConnection>, Id, Id) {
+        let (town, obole, alice, bob) = town();
+        let town = Arc::new(town);
+        let clock = Arc::new(ManualClock::at(at(1)));
+        let name = PlatformName("town".to_owned());
+        let connection = TownConnection::new(Arc::clone(&town), clock, name, obole, &["Téléthon"]).unwrap();
+        (town, Arc::new(connection), alice, bob)
+    }
+
+    #[tokio::test]
+    async fn it_tells_mentions_hashtags_edits_and_deletions_and_goes_on_where_it_stopped() {
+        let (town, connection, alice, bob) = connected();
+        let mut listening = Listening::start(&connection, None);
+        assert!(listening.next().await.is_empty(), "the first batch only says where it begins");
+        let order = say(&town, alice, "@obole #donner 10€ @bob #telethon", Visibility::Public);
+        let post = listening.post().await;
+        assert_eq!(
+            (post.native_id.as_str(), post.text.as_str()),
+            (order.id.to_string().as_str(), "@obole #donner 10€ @bob #telethon")
+        );
+        assert_eq!(post.mentions[1].account, AccountId(bob.to_string()));
+        say(&town, alice, "@obole OUI 482193", Visibility::Direct);
+        assert_eq!(listening.post().await.text, "OUI 482193");
+        say(&town, bob, "10€ #telethon", Visibility::Public);
+        assert_eq!(listening.post().await.text, "10€ #telethon");
+        say(&town, bob, "@alice nothing for us", Visibility::Public);
+        town.edit(alice, order.id, Revision { text: Some("@obole #donner 20€".to_owned()), ..Revision::default() }, at(2)).unwrap();
+        assert_eq!(listening.next().await, [PlatformEvent::Edited { native_id: order.id.to_string() }]);
+        town.disconnect_streams();
+        assert!(matches!(listening.task.await.unwrap(), Err(ListenError::Broken { .. })));
+        let missed = say(&town, alice, "@obole #donner 30€", Visibility::Public);
+        let mut listening = Listening::start(&connection, listening.cursor);
+        assert_eq!(listening.post().await.native_id, missed.id.to_string());
+        town.set_faults(Faults { silent_stream: true, ..Faults::default() });
+        say(&town, alice, "@obole in the silence", Visibility::Public);
+        tokio::task::yield_now().await;
+        town.set_faults(Faults { duplicate_stream: true, ..Faults::default() });
+        town.delete(alice, order.id, at(3)).unwrap();
+        assert_eq!(listening.post().await.text, "@obole in the silence");
+        let deleted = PlatformEvent::Deleted { native_id: order.id.to_string() };
+        assert_eq!(listening.next().await, [deleted.clone(), deleted]);
+    }
+
+    #[tokio::test]
+    async fn it_sends_once_to_one_person_and_says_when_it_does_not_know() {
+        let (town, connection, alice, bob) = connected();
+        let to = AccountId(alice.to_string());
+        let dm = |key| OutgoingDm { key, to: &to, to_handle: "alice", text: "10 € to @bob?", in_reply_to: None };
+        town.set_faults(Faults { post: Some(PostFault { times: 1, answer: AnswerFault::Lose }), ..Faults::default() });
+        assert!(matches!(connection.send_dm(dm("k")).await, Err(SendError::Unknown { .. })));
+        let sent = connection.send_dm(dm("k")).await.unwrap();
+        assert_eq!((mentions(&town, alice).len(), mentions(&town, bob).len()), (1, 0));
+        assert_eq!(mentions(&town, alice)[0].status.unwrap().to_string(), sent);
+        let stranger = OutgoingDm { to_handle: "bob", ..dm("other") };
+        assert!(matches!(connection.send_dm(stranger).await, Err(SendError::Refused { .. })));
+        let order = say(&town, alice, "@obole #donner", Visibility::Public).id.to_string();
+        let reply = OutgoingReply { key: "r", to_post: &order, to_handle: "alice", text: "how much?" };
+        let answer = connection.reply(reply.clone()).await.unwrap();
+        assert_eq!(town.read().status(answer.parse().unwrap()).unwrap().visibility, Visibility::Unlisted);
+        town.set_limits(Limits { statuses: Window { limit: 0, period_seconds: 60 }, ..Limits::default() });
+        let later = connection.reply(OutgoingReply { key: "s", ..reply }).await;
+        assert!(matches!(later, Err(SendError::Later { after: Some(after), .. }) if after == Duration::from_secs(59)), "{later:?}");
+        assert_eq!(connection.look_up("Bob").await.unwrap().unwrap().id, AccountId(bob.to_string()));
+        assert_eq!(connection.look_up("nobody").await.unwrap(), None);
+    }
+}

@@ -13,8 +13,7 @@ use super::error::BgError;
 use super::gate::{self, Struck};
 use super::{App, initiation};
 use crate::bank::fake::{
-    Authorisation, AuthorisationId, Circumstances, FaultKind, Payment, PaymentId, Phase, Product, Reason, ScaStatus, Status,
-    Subject,
+    Authorisation, AuthorisationId, Circumstances, FaultKind, Payment, PaymentId, Phase, Product, Reason, ScaStatus, Subject,
 };
 use crate::money::Money;
 
@@ -228,11 +227,7 @@ fn told_status(payment: &Payment, struck: &[FaultKind]) -> String {
     if struck.contains(&FaultKind::StrangeStatus) {
         return "ZZZZ".to_owned();
     }
-    if struck.contains(&FaultKind::Reorder) {
-        let earlier = payment.history.len().checked_sub(2).and_then(|place| payment.history.get(place));
-        return earlier.map_or(Status::Rcvd, |(_, status)| *status).code().to_owned();
-    }
-    payment.status.code().to_owned()
+    payment.told_status(struck.contains(&FaultKind::Reorder)).code().to_owned()
 }
 
 /// Why it was rejected: the standard's word, and the ISO 20022 reason as its text.

@@ -45,7 +45,7 @@ impl Lens<'_> {
             "created_at": person.joined_at.strftime("%Y-%m-%dT00:00:00.000Z").to_string(),
             "note": self.state.html(&person.note, base),
             "url": format!("{base}/@{username}"),
-            "uri": format!("{base}/users/{username}"),
+            "uri": format!("{base}/users/{}", person.first_username),
             "avatar": avatar,
             "avatar_static": avatar,
             "header": header,
@@ -93,7 +93,7 @@ impl Lens<'_> {
     }
 
     pub(super) fn status_uri(&self, status: &Status) -> String {
-        let name = self.state.person(status.author).map_or("", |person| person.username.as_str());
+        let name = self.state.person(status.author).map_or("", |person| person.first_username.as_str());
         let activity = if status.reblog_of.is_some() { "/activity" } else { "" };
         format!("{}/users/{name}/statuses/{}{activity}", self.base_url, status.id)
     }
