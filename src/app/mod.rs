@@ -14,6 +14,7 @@
 
 mod confirm;
 mod desk;
+pub mod directory;
 pub mod dispatch;
 pub mod enrol;
 pub mod expire;
