@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod entropy;
 pub mod ids;
+pub mod language;
 pub mod money;
