@@ -4,6 +4,7 @@ pub mod clock;
 pub mod entropy;
 pub mod iban;
 pub mod ids;
+pub mod language;
 pub mod money;
 pub mod order;
 pub mod people;
