@@ -11,6 +11,8 @@ pub mod people;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
+pub mod config;
+#[cfg(feature = "service")]
 pub mod messages;
 #[cfg(feature = "service")]
 pub mod platform;
