@@ -10,7 +10,11 @@ pub mod order;
 pub mod people;
 
 #[cfg(feature = "service")]
+pub mod app;
+#[cfg(feature = "service")]
 pub mod bank;
+#[cfg(feature = "service")]
+pub mod config;
 #[cfg(feature = "service")]
 pub mod limits;
 #[cfg(feature = "service")]
@@ -19,5 +23,7 @@ pub mod messages;
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod sandbox;
+#[cfg(feature = "service")]
+pub mod serve;
 #[cfg(feature = "service")]
 pub mod store;
