@@ -137,7 +137,7 @@ fn show(text: &str, reading: &Reading, explain: bool) {
             }
         }
         Reading::Reply(reply) => {
-            let code = reply.code.as_deref().map(|code| format!(", code {code}")).unwrap_or_default();
+            let code = reply.reference.as_deref().map(|code| format!(", code {code}")).unwrap_or_default();
             say(&format!("A private reply: {}{code}", reply.action.as_str()));
             if explain {
                 say("  because: section 12");
