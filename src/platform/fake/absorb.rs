@@ -18,8 +18,6 @@ const NEW_ACCOUNT_SECONDS: i64 = 30 * 24 * 3600;
 const THREAD_DEPTH: usize = 100;
 /// How long an idempotency key is remembered.
 pub(super) const IDEMPOTENCY_SECONDS: i64 = 3600;
-/// Above this many idempotency keys, the old ones are forgotten.
-const KEYS_BEFORE_SWEEP: usize = 10_000;
 
 impl State {
     pub(super) fn absorb(&mut self, change: Change, at: Timestamp) -> Vec<TownEvent> {
@@ -227,9 +225,14 @@ impl State {
     }
 
     fn remember_key(&mut self, author: Id, key: String, status: Id, at: Timestamp) {
-        if self.idempotency.len() > KEYS_BEFORE_SWEEP {
-            self.idempotency.retain(|_, (_, since)| at.as_second() - since.as_second() < IDEMPOTENCY_SECONDS);
+        let old = |since: &Timestamp| at.as_second() - since.as_second() >= IDEMPOTENCY_SECONDS;
+        while let Some((known, _)) = self.idempotency_age.pop_front_if(|(_, since)| old(since)) {
+            // A key used again after its hour stays known.
+            if self.idempotency.get(&known).is_some_and(|(_, since)| old(since)) {
+                self.idempotency.remove(&known);
+            }
         }
+        self.idempotency_age.push_back(((author, key.clone()), at));
         self.idempotency.insert((author, key), (status, at));
     }
 
