@@ -14,10 +14,12 @@
 
 mod absorb;
 mod accounts;
+mod arriving;
 mod change;
 mod connection;
 mod event;
 mod faults;
+mod inbox;
 mod journal;
 mod limits;
 mod model;
