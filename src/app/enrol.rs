@@ -246,7 +246,7 @@ pub(super) async fn link(desk: &mut Desk<'_>, shown: &Enrolment) -> Result<Resul
             safe_phrase: Some(&person.safe_phrase),
             thread: Some(&candidate.thread),
         };
-        desk.say(&to, Message::Linked);
+        desk.say(&to, Message::linked(&desk.app.policy.limits));
     } else {
         enrolment.step = Step::Abandoned { reason: "already_linked".to_owned() };
     }

@@ -216,7 +216,7 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         }
         Reading::Reply(reply) => {
             match (reply.action, &payer) {
-                (_, None) => desk.say(&addressee(name, post), Message::NotLinked { enrol_url: enrol_url(desk.app) }),
+                (_, None) => desk.say(&addressee(name, post), Message::EnrolmentCodeUnknown),
                 (language::Action::Confirm, Some(payer)) => {
                     confirm::answer(desk, payer, Word::Yes, reply.code.as_deref(), &post.native_id).await?;
                 }

@@ -23,7 +23,9 @@ mod settle;
 pub mod task;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast};
 
@@ -109,10 +111,53 @@ impl Signals {
     }
 }
 
+/// What an [`App`] is put together from.
+pub struct Parts {
+    /// An open store.
+    pub store: Store,
+    /// The social networks.
+    pub platforms: Vec<Arc<dyn Platform>>,
+    /// The settlement backends, each with the calls a second it may be given.
+    pub banks: Vec<(Arc<dyn Bank>, NonZeroU32)>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Codes, salts and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sums and times.
+    pub policy: Policy,
+    /// What codes are derived from.
+    pub secret: CodeSecret,
+    /// Where people reach our pages.
+    pub public_url: String,
+}
+
 impl App {
-    /// The names of all lanes: one towards each platform, one towards each bank.
-    pub fn lanes(&self) -> Vec<String> {
-        let platforms = self.platforms.keys().map(task::platform_lane);
-        platforms.chain(self.banks.keys().map(task::bank_lane)).collect()
+    /// Puts an application together. An unknown payment is asked for no longer than every bank can still find it.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let mut policy = parts.policy;
+        let horizons = parts.banks.iter().map(|(bank, _)| bank.capabilities().look_up_horizon);
+        policy.timing.look_up_horizon = horizons.fold(policy.timing.look_up_horizon, Duration::min);
+        let mut governors = Governors::default();
+        for platform in &parts.platforms {
+            governors.govern_platform(platform.name().clone(), &platform.send_windows());
+        }
+        for (bank, calls_per_second) in &parts.banks {
+            governors.govern_bank(bank.name().clone(), *calls_per_second);
+        }
+        let platforms: HashMap<_, _> = parts.platforms.into_iter().map(|platform| (platform.name().clone(), platform)).collect();
+        let banks: HashMap<_, _> = parts.banks.into_iter().map(|(bank, _)| (bank.name().clone(), bank)).collect();
+        let lanes = platforms.keys().map(task::platform_lane).chain(banks.keys().map(task::bank_lane));
+        Arc::new(App {
+            signals: Signals::for_lanes(lanes),
+            store: parts.store,
+            platforms,
+            banks,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            policy,
+            governors,
+            secret: parts.secret,
+            public_url: parts.public_url.trim_end_matches('/').to_owned(),
+        })
     }
 }

@@ -207,6 +207,12 @@ impl Tx {
         self.rows(statement, args![json!(rows).to_string()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
+    /// Takes every lease back. Only for a store that nobody else can be using: then whoever held one is dead.
+    pub(crate) async fn take_leases_back(&mut self) -> Result<u64, StoreError> {
+        let statement = sql!("UPDATE effects SET lease_until = 0, epoch = epoch + 1 WHERE state = 'pending' AND lease_until > 0");
+        self.run(statement, args![]).await
+    }
+
     /// When the next effect of a lane is due; leases that end count as due then.
     pub(crate) async fn next_effect_due(&mut self, lane: &str) -> Result<Option<Timestamp>, StoreError> {
         let statement = sql!(

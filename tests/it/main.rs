@@ -1,4 +1,7 @@
-//! Tests of the whole, from outside.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets the unexpected shall fail there")]
+//! Everything that is tested from outside a module, in one binary.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bank;
+mod mastodon;
+mod order;
 mod town;
