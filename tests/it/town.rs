@@ -1,4 +1,5 @@
 //! The sandbox town as its clients see it: bytes over HTTP.
+#![expect(clippy::expect_used, reason = "a test that waits in vain says for what")]
 
 use std::sync::Arc;
 use std::time::Duration;

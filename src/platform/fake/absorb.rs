@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::change::Change;
 use super::event::{Delivery, TownEvent};
-use super::model::{Conversation, Id, Notification, NotificationKind, Person, Policy, Status, Treatment, Version, Visibility};
+use super::model::{Id, NotificationKind, Person, Status, Version, Visibility};
 use super::state::State;
 use super::text;
 use crate::clock::Timestamp;
