@@ -36,6 +36,18 @@ impl CodeSecret {
         CodeSecret(bytes)
     }
 
+    /// The bytes that 64 hexadecimal characters spell.
+    pub fn bytes_from_hex(text: &str) -> Option<[u8; 32]> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+        }
+        Some(bytes)
+    }
+
     /// The six digits that confirm an order asked for with `salt`.
     pub fn confirmation_code(&self, order: &OrderId, salt: &str) -> String {
         let tag = self.tag("confirmation", &[order.as_str(), salt]);

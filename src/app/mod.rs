@@ -14,9 +14,11 @@
 
 mod confirm;
 mod desk;
+pub mod directory;
 pub mod dispatch;
 pub mod enrol;
 pub mod expire;
+mod glance;
 pub mod intake;
 pub mod ledger;
 mod settle;

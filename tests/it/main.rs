@@ -4,4 +4,5 @@
 mod bank;
 mod mastodon;
 mod order;
+mod person;
 mod town;
