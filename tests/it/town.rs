@@ -24,6 +24,7 @@ fn server(listen: &str) -> TownServer {
         clock: Arc::new(SystemClock),
         listen: listen.to_owned(),
         public_url: None,
+        identity_url: None,
         heartbeat: HEARTBEAT,
         shutdown: CancellationToken::new(),
     }
