@@ -13,8 +13,12 @@ pub mod bank;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
+pub mod limits;
+#[cfg(feature = "service")]
 pub mod messages;
 #[cfg(feature = "service")]
 pub mod platform;
+#[cfg(feature = "service")]
+pub mod sandbox;
 #[cfg(feature = "service")]
 pub mod store;

@@ -21,7 +21,9 @@ use crate::iban::Iban;
 use crate::ids::{BankName, PaymentKey};
 use crate::money::Money;
 
+pub mod berlin_group;
 pub mod fake;
+pub mod sepa;
 
 /// What a rail can do. Everything here is a promise of the bank, not a hope of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]

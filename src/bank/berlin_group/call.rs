@@ -1,0 +1,204 @@
+//! One HTTP attempt, with limits.
+//!
+//! What matters about a failed attempt is one thing: may the request have left this machine? Only a connection that was never
+//! established (refused, no such host, no handshake in time) says surely not. There are no retries and no redirects.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, StatusCode};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use url::Url;
+
+use super::Settings;
+use super::v1_3::header;
+use crate::clock::Timestamp;
+
+/// Longer waits than this are not believed.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// A connection idle for longer is not used again: the bank may just be closing it.
+const IDLE_CONNECTION: Duration = Duration::from_secs(10);
+
+/// A request that is about to be made.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(&'static str, &'a str)>,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn get(url: Url) -> Self {
+        Call { method: Method::GET, url, headers: Vec::new(), body: None }
+    }
+
+    pub(super) fn post(url: Url, body: &impl Serialize) -> Result<Self, NoAnswer> {
+        let body = serde_json::to_vec(body).map_err(|error| NoAnswer::NotSent(error.to_string()))?;
+        Ok(Call { method: Method::POST, url, headers: Vec::new(), body: Some(body) })
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: &'a str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// An answer, read whole and not yet understood.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// What `Retry-After` asks for.
+    pub(super) retry_after: Option<Duration>,
+    /// The answer names another request than ours.
+    pub(super) about_another: bool,
+    pub(super) body: Vec<u8>,
+}
+
+/// No answer that could be read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// The request surely did not leave.
+    NotSent(String),
+    /// It may have been carried out.
+    MaybeSent(String),
+}
+
+/// Makes attempts.
+pub(super) struct Caller {
+    client: Client,
+    authorization: Option<HeaderValue>,
+    payer_address: Ipv4Addr,
+    largest_answer: usize,
+}
+
+impl Caller {
+    pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let base = &settings.base_url;
+        let loopback = match base.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        ensure!(base.scheme() == "https" || loopback, "a bank is reached by https, and {base} is not");
+        let mut client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .timeout(Duration::from_millis(settings.total_timeout_ms))
+            .user_agent(concat!("obole/", env!("CARGO_PKG_VERSION")));
+        if loopback {
+            client = client.no_proxy();
+        }
+        if let Some(path) = &settings.client_identity {
+            let pem = std::fs::read(path).with_context(|| format!("the client certificate {} cannot be read", path.display()))?;
+            let identity = reqwest::Identity::from_pem(&pem)
+                .with_context(|| format!("{} has no usable certificate with its key", path.display()))?;
+            client = client.identity(identity);
+        }
+        let bearer = |token: &secrecy::SecretString| -> anyhow::Result<HeaderValue> {
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+                .context("the bank's token has characters that no header can carry")?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        Ok(Caller {
+            client: client.build().context("the HTTP client for the bank cannot be made")?,
+            authorization: settings.bearer_token.as_ref().map(bearer).transpose()?,
+            payer_address: settings.payer_address,
+            largest_answer: settings.largest_answer_bytes,
+        })
+    }
+
+    /// Makes the call once and reads the answer whole.
+    pub(super) async fn make(&self, call: Call<'_>, request_id: &str, now: Timestamp) -> Result<Answer, NoAnswer> {
+        let mut request = self
+            .client
+            .request(call.method, call.url)
+            .header(header::REQUEST_ID, request_id)
+            .header(header::PAYER_ADDRESS, self.payer_address.to_string())
+            .header("Accept", "application/json");
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(body) = call.body {
+            request = request.header("Content-Type", "application/json").body(body);
+        }
+        let request = request.build().map_err(|error| NoAnswer::NotSent(told(&error)))?;
+        let mut response = self.client.execute(request).await.map_err(|error| {
+            if error.is_connect() || error.is_builder() {
+                NoAnswer::NotSent(told(&error))
+            } else {
+                NoAnswer::MaybeSent(told(&error))
+            }
+        })?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::MaybeSent(told(&error)))? {
+            if body.len() + chunk.len() > self.largest_answer {
+                return Err(NoAnswer::MaybeSent(format!("the answer is longer than {} bytes", self.largest_answer)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let headers = response.headers();
+        let about_another =
+            headers.get(header::REQUEST_ID).is_some_and(|echo| !echo.as_bytes().eq_ignore_ascii_case(request_id.as_bytes()));
+        Ok(Answer { status: response.status(), retry_after: retry_after(headers, now), about_another, body })
+    }
+}
+
+/// The whole chain of causes in one line, without the address (which may contain ids).
+fn told(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let kind = if error.is_timeout() {
+        "the bank did not answer in time"
+    } else if error.is_connect() {
+        "no connection to the bank"
+    } else {
+        "the exchange with the bank broke off"
+    };
+    if std::ptr::addr_eq(cause, std::ptr::from_ref(error)) { kind.to_owned() } else { format!("{kind}: {cause}") }
+}
+
+/// `Retry-After`, in seconds or as a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let moment = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(moment.duration_since(now)).unwrap_or(Duration::ZERO)
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bank_may_ask_to_wait_by_seconds_or_by_date() {
+        let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+        let wait = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("Fri, 20 Nov 2026 10:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(wait("Fri, 20 Nov 2026 09:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("99999999999"), Some(LONGEST_WAIT));
+        assert_eq!(wait("soon"), None);
+    }
+}

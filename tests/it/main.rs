@@ -1,0 +1,8 @@
+//! Everything that is tested from outside a module, in one binary.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bank;
+mod mastodon;
+mod order;
+mod person;
+mod town;
