@@ -13,6 +13,8 @@ pub mod bank;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
+pub mod exit;
+#[cfg(feature = "service")]
 pub mod limits;
 #[cfg(feature = "service")]
 pub mod messages;
@@ -22,3 +24,5 @@ pub mod platform;
 pub mod sandbox;
 #[cfg(feature = "service")]
 pub mod store;
+#[cfg(feature = "service")]
+pub mod telemetry;
