@@ -14,7 +14,13 @@ pub mod app;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
+pub mod cli;
+#[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "service")]
+pub mod demo;
+#[cfg(feature = "service")]
+pub mod exit;
 #[cfg(feature = "service")]
 pub mod limits;
 #[cfg(feature = "service")]
@@ -27,3 +33,9 @@ pub mod sandbox;
 pub mod serve;
 #[cfg(feature = "service")]
 pub mod store;
+#[cfg(feature = "service")]
+pub mod telemetry;
+#[cfg(feature = "service")]
+pub mod terminal;
+#[cfg(feature = "service")]
+pub mod web;
