@@ -14,11 +14,7 @@ pub mod app;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
-pub mod cli;
-#[cfg(feature = "service")]
 pub mod config;
-#[cfg(feature = "service")]
-pub mod demo;
 #[cfg(feature = "service")]
 pub mod exit;
 #[cfg(feature = "service")]
@@ -37,5 +33,3 @@ pub mod store;
 pub mod telemetry;
 #[cfg(feature = "service")]
 pub mod terminal;
-#[cfg(feature = "service")]
-pub mod web;
