@@ -11,6 +11,10 @@ pub mod people;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
+pub mod limits;
+#[cfg(feature = "service")]
+pub mod messages;
+#[cfg(feature = "service")]
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod sandbox;

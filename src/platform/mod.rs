@@ -22,6 +22,7 @@ use crate::clock::Timestamp;
 use crate::ids::{AccountId, Channel, PlatformName, PostId};
 
 pub mod fake;
+pub mod mastodon;
 
 /// Which network a connection speaks to. The order language knows the handle's shape by it, and the payment key contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! The fakes on the wire: servers that a newcomer, the demo and the end-to-end tests talk to as if they were the real thing.
 //!
-//! They listen on loopback only and never link into a production configuration.
+//! They listen on loopback only, no part of the product knows them, and no production configuration reaches them.
 
 pub mod bank;
 pub mod listen;
+pub mod town;

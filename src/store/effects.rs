@@ -4,6 +4,7 @@
 //! their lease changes nothing. What a lane may send is counted in the same transaction as the claim, *before* any call, and
 //! is never given back: an unknown outcome may have been a sending.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -47,17 +48,33 @@ pub struct ClaimedEffect {
     pub lease_until: Timestamp,
 }
 
-/// How an effect ended.
+/// What a holder of a lease writes about an effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FinishedEffect {
-    /// Which.
+pub struct Turn {
+    /// Which effect.
     pub id: EffectId,
     /// In whose turn.
     pub epoch: i64,
-    /// `done`, or `dead` if it never will be.
-    pub dead: bool,
-    /// For an operator: sent as, refused because.
-    pub result: String,
+    /// What follows.
+    pub then: Then,
+}
+
+/// What follows for an effect at the end (or in the middle) of a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// The holder is still at it; only whether the turn is still theirs is asked.
+    Keep,
+    /// It is done: sent as, answered so.
+    Done(String),
+    /// It never will be done: refused because.
+    Dead(String),
+    /// It is to be tried again.
+    Again {
+        /// Not before.
+        due_at: Timestamp,
+        /// Because.
+        why: String,
+    },
 }
 
 /// At most `limit` in any `period`.
@@ -162,39 +179,38 @@ impl Tx {
         Ok(free)
     }
 
-    /// Ends effects, each only if it still is in the turn it was claimed in. Gives the ids that were.
-    pub(crate) async fn finish_effects(&mut self, effects: &[FinishedEffect]) -> Result<Vec<EffectId>, StoreError> {
-        if effects.is_empty() {
-            return Ok(Vec::new());
+    /// Writes what follows for effects, each only if it still is in the turn it was claimed in. Gives the ids that were: whoever is
+    /// not among them has lost the lease, and nothing they say counts any more.
+    pub(crate) async fn take_turns(&mut self, turns: &[Turn]) -> Result<HashSet<EffectId>, StoreError> {
+        if turns.is_empty() {
+            return Ok(HashSet::new());
         }
         let statement = sql_rows!(
-            "UPDATE effects SET state = u.state, result = u.result, lease_until = 0 FROM (
+            "UPDATE effects SET state = u.state, result = COALESCE(u.result, effects.result), due_at = COALESCE(u.due, effects.due_at),
+                    lease_until = CASE WHEN u.keep = 1 THEN effects.lease_until ELSE 0 END FROM (
                SELECT r.value ->> 'id' AS id, CAST(r.value ->> 'epoch' AS BIGINT) AS epoch, r.value ->> 'state' AS state,
-                      r.value ->> 'result' AS result FROM",
+                      r.value ->> 'result' AS result, CAST(r.value ->> 'due' AS BIGINT) AS due, CAST(r.value ->> 'keep' AS BIGINT) AS keep FROM",
             ") AS u WHERE effects.id = u.id AND effects.epoch = u.epoch AND effects.state = 'pending' RETURNING effects.id AS id"
         );
-        let rows: Vec<_> = effects
+        let rows: Vec<_> = turns
             .iter()
-            .map(|effect| {
-                let state = if effect.dead { "dead" } else { "done" };
-                json!({ "id": effect.id, "epoch": effect.epoch, "state": state, "result": effect.result })
+            .map(|turn| {
+                let (state, result, due, keep) = match &turn.then {
+                    Then::Keep => ("pending", None, None, 1),
+                    Then::Done(result) => ("done", Some(result), None, 0),
+                    Then::Dead(result) => ("dead", Some(result), None, 0),
+                    Then::Again { due_at, why } => ("pending", Some(why), Some(due_at.as_microsecond()), 0),
+                };
+                json!({ "id": turn.id, "epoch": turn.epoch, "state": state, "result": result, "due": due, "keep": keep })
             })
             .collect();
         self.rows(statement, args![json!(rows).to_string()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
-    /// Puts an effect back to be tried at `due_at`, if it still is in the turn it was claimed in.
-    pub(crate) async fn postpone_effect(
-        &mut self,
-        id: &EffectId,
-        epoch: i64,
-        due_at: Timestamp,
-        why: &str,
-    ) -> Result<bool, StoreError> {
-        let statement =
-            sql!("UPDATE effects SET due_at = $3, lease_until = 0, result = $4 WHERE id = $1 AND epoch = $2 AND state = 'pending'");
-        let changed = self.run(statement, args![id.as_str(), epoch, due_at.as_microsecond(), why]).await?;
-        Ok(changed == 1)
+    /// Takes every lease back. Only for a store that nobody else can be using: then whoever held one is dead.
+    pub(crate) async fn take_leases_back(&mut self) -> Result<u64, StoreError> {
+        let statement = sql!("UPDATE effects SET lease_until = 0, epoch = epoch + 1 WHERE state = 'pending' AND lease_until > 0");
+        self.run(statement, args![]).await
     }
 
     /// When the next effect of a lane is due; leases that end count as due then.

@@ -106,9 +106,10 @@ impl Tx {
         })
     }
 
-    /// How many effects wait, and how many orders are not terminal; both zero means there is nothing left to do.
+    /// How many effects wait (those for an operator aside), and how many orders are not terminal; both zero means there is nothing left to do.
     pub(crate) async fn unfinished(&mut self) -> Result<(i64, i64), StoreError> {
-        let effects = self.rows(sql!("SELECT COUNT(*) AS n FROM effects WHERE state = 'pending'"), args![]).await?;
+        let effects =
+            self.rows(sql!("SELECT COUNT(*) AS n FROM effects WHERE state = 'pending' AND lane <> 'operator'"), args![]).await?;
         let orders = sql!(
             "SELECT COUNT(*) AS n FROM orders AS o WHERE o.state IN ('awaiting_payer', 'awaiting_payee', 'awaiting_confirmation', 'held')
                OR (o.state = 'confirmed' AND EXISTS (SELECT 1 FROM payments AS p WHERE p.order_id = o.id

@@ -1,4 +1,7 @@
-//! Obole from outside: adapters, sandbox and stories, in one binary.
+//! Everything that is tested from outside a module, in one binary.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bank;
+mod mastodon;
+mod order;
+mod town;

@@ -1,0 +1,166 @@
+//! The payer's private answer: which orders it is about, and what happens to them.
+//!
+//! The answer is `OUI 482193` / `YES 482193`. A code is six digits, derived from a secret outside the store, the order and a salt
+//! made when the payer was asked; so nothing at rest tells it, and the same message can be written again after a crash. A wrong
+//! code counts against every open order of the payer; `NON` without a code refuses all of them; `OUI` alone confirms nothing.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use super::desk::Desk;
+use crate::clock::Timestamp;
+use crate::ids::{OrderId, hex};
+use crate::messages::Message;
+use crate::order::policy::WRONG_ANSWERS;
+use crate::order::{Answer, CancelledBy, Event, OrderState};
+use crate::people::LinkedPayer;
+use crate::people::enrolment::EnrolmentCode;
+use crate::store::StoreError;
+
+/// The secret that codes are derived from: 32 bytes, from the configuration, never in the store and never in a log.
+#[derive(Clone)]
+pub struct CodeSecret([u8; 32]);
+
+impl fmt::Debug for CodeSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CodeSecret(…)")
+    }
+}
+
+impl CodeSecret {
+    /// A secret from its bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        CodeSecret(bytes)
+    }
+
+    /// The six digits that confirm an order asked for with `salt`.
+    pub fn confirmation_code(&self, order: &OrderId, salt: &str) -> String {
+        let tag = self.tag("confirmation", &[order.as_str(), salt]);
+        let number = tag.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        format!("{:06}", number % 1_000_000)
+    }
+
+    /// The code that a browser session shows until `until`.
+    pub fn enrolment_code(&self, session: &str, until: Timestamp) -> EnrolmentCode {
+        let tag = self.tag("enrolment", &[session, &until.as_microsecond().to_string()]);
+        EnrolmentCode::from_bits([tag[0], tag[1], tag[2], tag[3], tag[4]])
+    }
+
+    /// A keyed hash, in hex, under which an enrolment code or a session token is looked up.
+    pub fn lookup_hash(&self, purpose: &str, text: &str) -> String {
+        hex(&self.tag(purpose, &[text]))
+    }
+
+    fn tag(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
+        // HMAC takes keys of any length; this one has 32 bytes.
+        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0) else { return [0; 32] };
+        for part in std::iter::once(&purpose).chain(parts) {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// A payer's yes or no, as the order language read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    Yes,
+    No,
+}
+
+/// Applies a payer's answer, with the code in it if there is one.
+pub(super) async fn answer(
+    desk: &mut Desk<'_>,
+    payer: &LinkedPayer,
+    word: Word,
+    code: Option<&str>,
+    thread: &str,
+) -> Result<(), StoreError> {
+    let waiting = desk.tx.orders_awaiting_answer(&payer.person.id).await?;
+    desk.lay_out(&waiting).await?;
+    // What this very batch has decided already is on the desk, not in the rows.
+    let open: Vec<OrderId> = waiting.into_iter().filter(|id| is_waiting(desk, id)).collect();
+    if open.is_empty() {
+        desk.say_to_payer(payer, Some(thread), Message::NoOpenOrder);
+        return Ok(());
+    }
+    match (word, code) {
+        (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::CodeAlone),
+        (Word::No, None) => {
+            for order in &open {
+                let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
+            }
+        }
+        (word, Some(code)) => {
+            let named: Vec<&OrderId> = open.iter().filter(|id| code_fits(desk, id, code)).collect();
+            match (named.as_slice(), word) {
+                ([order], Word::Yes) => {
+                    let payers = [&payer.person.id];
+                    desk.tx.lock_people(&payers).await?;
+                    let _ = desk.happen(order, &Event::Answered { answer: Answer::Yes }).await?;
+                }
+                ([order], Word::No) => {
+                    let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
+                }
+                // Two orders with one code, once in a million: neither is confirmed on a guess.
+                ([_, _, ..], _) => desk.say_to_payer(payer, Some(thread), Message::CodeAlone),
+                ([], _) => wrong_code(desk, payer, &open, thread).await?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A cancel order: the order it answers, else all of the author's orders that are not submitting yet.
+pub(super) async fn cancel(desk: &mut Desk<'_>, payer: &LinkedPayer, replied_to: Option<&str>, thread: Option<&str>) -> Result<(), StoreError> {
+    let named = match replied_to {
+        Some(native_id) => desk.tx.orders_of_posts(&payer.link.platform, &[native_id]).await?,
+        None => Vec::new(),
+    };
+    desk.lay_out(&named).await?;
+    let is_own = |desk: &Desk<'_>, id: &OrderId| {
+        desk.order(id).and_then(|order| order.payer.as_ref()).is_some_and(|owner| owner.person == payer.person.id)
+    };
+    let mut orders: Vec<OrderId> = named.into_iter().filter(|id| is_own(desk, id)).collect();
+    if orders.is_empty() {
+        orders = desk.tx.orders_to_cancel(&payer.person.id).await?;
+        desk.lay_out(&orders).await?;
+    }
+    let mut cancelled = false;
+    for order in &orders {
+        cancelled |= desk.happen(order, &Event::Cancelled { by: CancelledBy::CancelOrder }).await?.is_ok();
+    }
+    if !cancelled {
+        desk.say_to_payer(payer, thread, Message::NoOpenOrder);
+    }
+    Ok(())
+}
+
+async fn wrong_code(desk: &mut Desk<'_>, payer: &LinkedPayer, open: &[OrderId], thread: &str) -> Result<(), StoreError> {
+    let mut tries_left = 0;
+    for order in open {
+        let _ = desk.happen(order, &Event::Answered { answer: Answer::WrongCode }).await?;
+        if let Some(OrderState::AwaitingConfirmation { wrong_answers, .. }) = desk.order(order).map(|order| &order.state) {
+            tries_left = tries_left.max(WRONG_ANSWERS.saturating_sub(*wrong_answers));
+        }
+    }
+    // With no try left the orders themselves have said that they are refused.
+    if tries_left > 0 {
+        desk.say_to_payer(payer, Some(thread), Message::WrongCode { tries_left });
+    }
+    Ok(())
+}
+
+fn is_waiting(desk: &Desk<'_>, id: &OrderId) -> bool {
+    desk.order(id).is_some_and(|order| matches!(order.state, OrderState::AwaitingConfirmation { .. }))
+}
+
+fn code_fits(desk: &Desk<'_>, id: &OrderId, code: &str) -> bool {
+    let Some(OrderState::AwaitingConfirmation { salt, .. }) = desk.order(id).map(|order| &order.state) else { return false };
+    let expected = desk.app.secret.confirmation_code(id, salt);
+    expected.as_bytes().ct_eq(code.as_bytes()).into()
+}

@@ -1,0 +1,302 @@
+//! Dispatch: takes effects from their lanes and carries them out.
+//!
+//! One loop per lane. A claim gives a lease; what was claimed is delivered side by side, each delivery one attempt, and what came of
+//! it is committed through the ledger. A delivery that dies with the process is claimed again when its lease runs out.
+//! Messages are sent at least once, with a key that lets the platform drop a repetition; payments are `settle`'s.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::ledger::{Ledger, LedgerError, Work};
+use super::settle;
+use super::task::{Task, bank_lane, platform_lane};
+use crate::clock::later;
+use crate::ids::{AccountId, OrderId, PlatformName};
+use crate::messages;
+use crate::order::{Effect, Notice, Order, OrderState};
+use crate::people::LinkedPayer;
+use crate::platform::{OutgoingDm, OutgoingReply, Platform, SendError};
+use crate::store::StoreError;
+use crate::store::effects::{ClaimedEffect, LaneWindow, Then, Turn};
+
+/// How long a claimed effect is ours. Longer than any call may take, so that a live holder does not lose it.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// The most claimed at one time.
+const CLAIM: u32 = 256;
+
+/// The most deliveries of one lane under way at one time; further ones wait in the table.
+const AT_ONCE: usize = 512;
+
+/// The longest a lane sleeps without looking, in case a wake-up was missed.
+const NAP: Duration = Duration::from_secs(1);
+
+/// How often a message is tried whose outcome is unknown or whose turn was put off; then it is given up and said so in its row.
+const MESSAGE_ATTEMPTS: i64 = 8;
+
+/// Between tries of a message, where the platform named no time: doubling from here.
+const MESSAGE_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why a delivery did not end. Its lease runs out, and it is claimed again.
+#[derive(Debug, thiserror::Error)]
+enum DeliveryError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Settle(#[from] settle::SettleError),
+}
+
+/// What a lane leads to.
+#[derive(Clone)]
+enum Lane {
+    Platform(Arc<dyn Platform>),
+    Bank,
+}
+
+/// Keeps every lane going until `stop`; then claims nothing more, and returns when what is under way has come to its end.
+pub async fn keep_dispatching(app: Arc<App>, ledger: Ledger, stop: CancellationToken) {
+    let mut lanes = JoinSet::new();
+    for (name, platform) in &app.platforms {
+        let lane = Lane::Platform(platform.clone());
+        lanes.spawn(keep_lane(app.clone(), ledger.clone(), platform_lane(name), lane, stop.clone()));
+    }
+    for name in app.banks.keys() {
+        lanes.spawn(keep_lane(app.clone(), ledger.clone(), bank_lane(name), Lane::Bank, stop.clone()));
+    }
+    while lanes.join_next().await.is_some() {}
+}
+
+async fn keep_lane(app: Arc<App>, ledger: Ledger, name: String, lane: Lane, stop: CancellationToken) {
+    let mut deliveries = JoinSet::new();
+    while !stop.is_cancelled() {
+        while deliveries.try_join_next().is_some() {}
+        let room = AT_ONCE.saturating_sub(deliveries.len());
+        match claim(&app, &name, &lane, room).await {
+            Ok(claimed) if !claimed.is_empty() => {
+                for effect in claimed {
+                    let (app, ledger, lane) = (app.clone(), ledger.clone(), lane.clone());
+                    deliveries.spawn(async move { deliver(&app, &ledger, &lane, effect).await });
+                }
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(lane = name, %error, "nothing could be claimed; the lane tries again"),
+        }
+        let nap = nap(&app, &name).await;
+        tokio::select! {
+            () = app.signals.lane(&name) => {}
+            () = tokio::time::sleep(nap) => {}
+            () = stop.cancelled() => {}
+            Some(_) = deliveries.join_next(), if room == 0 => {}
+        }
+    }
+    while deliveries.join_next().await.is_some() {}
+}
+
+async fn claim(app: &App, name: &str, lane: &Lane, room: usize) -> Result<Vec<ClaimedEffect>, StoreError> {
+    let wanted = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
+    if wanted == 0 {
+        return Ok(Vec::new());
+    }
+    // A look without a write first: an idle lane must not take the writer's place every second.
+    let now = app.clock.now();
+    let mut tx = app.store.begin_reading().await?;
+    let due = tx.next_effect_due(name).await?;
+    drop(tx);
+    if due.is_none_or(|due| due > now) {
+        return Ok(Vec::new());
+    }
+    let (wanted, windows) = match lane {
+        Lane::Bank => (wanted, Vec::new()),
+        Lane::Platform(platform) => (app.governors.messages_now(platform.name(), wanted), lane_windows(platform.as_ref())),
+    };
+    if wanted == 0 {
+        return Ok(Vec::new());
+    }
+    let mut tx = app.store.begin().await?;
+    let claimed = tx.claim_effects(name, &windows, i64::from(wanted), LEASE, now).await?;
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+fn lane_windows(platform: &dyn Platform) -> Vec<LaneWindow> {
+    let window = |window: crate::platform::Window| LaneWindow { limit: i64::from(window.limit), period: window.period };
+    platform.send_windows().into_iter().map(window).collect()
+}
+
+/// How long until something is due, at most [`NAP`], and a moment at least where the windows are full.
+async fn nap(app: &App, lane: &str) -> Duration {
+    let due = match app.store.begin_reading().await {
+        Ok(mut tx) => tx.next_effect_due(lane).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let wait = due.map(|due| Duration::try_from(due.duration_since(app.clock.now())).unwrap_or_default());
+    wait.unwrap_or(NAP).clamp(Duration::from_millis(20), NAP)
+}
+
+async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
+    let result = match (serde_json::from_str(&effect.data), lane) {
+        (Err(error), _) => {
+            tracing::error!(effect.id = %effect.id, %error, "an effect has no meaning");
+            end(ledger, &effect, Then::Dead("has no meaning".to_owned())).await
+        }
+        (Ok(Task::Order { effect: what }), lane) => match (&effect.order, what, lane) {
+            (Some(order), Effect::Submit { payment, .. }, Lane::Bank) => {
+                settle::submit(app, ledger, &effect, order, payment).await.map_err(Into::into)
+            }
+            (Some(order), Effect::AskBank { payment, .. }, Lane::Bank) => {
+                settle::ask(app, ledger, &effect, order, payment).await.map_err(Into::into)
+            }
+            (Some(order), what, Lane::Platform(platform)) => write(app, ledger, platform.as_ref(), &effect, order, &what).await,
+            _ => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
+        },
+        (Ok(Task::Say { account, handle, language, safe_phrase, thread, message }), Lane::Platform(platform)) => {
+            let text = message.render(language, safe_phrase.as_deref());
+            let dm =
+                OutgoingDm { key: effect.id.as_str(), to: &account, to_handle: &handle, text: &text, in_reply_to: thread.as_deref() };
+            let sent = platform.send_dm(dm).await;
+            after_sending(app, ledger, platform.as_ref(), &effect, sent).await
+        }
+        (Ok(Task::Hint { post, handle, language }), Lane::Platform(platform)) => {
+            hint(app, ledger, platform.as_ref(), &effect, &post, &handle, language).await
+        }
+        (Ok(_), Lane::Bank) => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
+    };
+    if let Err(error) = result {
+        tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");
+    }
+}
+
+/// Writes to the payer about an order.
+async fn write(
+    app: &App,
+    ledger: &Ledger,
+    platform: &dyn Platform,
+    effect: &ClaimedEffect,
+    id: &OrderId,
+    what: &Effect,
+) -> Result<(), DeliveryError> {
+    let mut tx = app.store.begin_reading().await?;
+    let order = tx.order(id).await?;
+    let link = match &order {
+        Some(order) => linked(&mut tx, platform.name(), &order.source.author).await?,
+        None => None,
+    };
+    drop(tx);
+    let Some(order) = order else { return end(ledger, effect, Then::Dead("there is no such order".to_owned())).await };
+    let Some(text) = (match &link {
+        None if matches!(what, Effect::HintEnrolment) => {
+            let source = &order.source;
+            return hint(app, ledger, platform, effect, &source.native_id, &source.author_handle, order.language).await;
+        }
+        None => None,
+        Some(payer) => text_for(app, &order, what, payer),
+    }) else {
+        return end(ledger, effect, Then::Done("not needed any more".to_owned())).await;
+    };
+    let Some(payer) = link else { return Ok(()) };
+    let thread = if order.source.channel == crate::ids::Channel::Dm && payer.link.thread.is_none() {
+        Some(order.source.native_id.as_str())
+    } else {
+        payer.link.thread.as_deref()
+    };
+    let dm = OutgoingDm {
+        key: effect.id.as_str(),
+        to: &payer.link.account,
+        to_handle: &payer.link.handle,
+        text: &text,
+        in_reply_to: thread,
+    };
+    let sent = platform.send_dm(dm).await;
+    after_sending(app, ledger, platform, effect, sent).await
+}
+
+async fn linked(tx: &mut crate::store::Tx, platform: &PlatformName, account: &AccountId) -> Result<Option<LinkedPayer>, StoreError> {
+    Ok(tx.linked_payers(platform, &[account]).await?.pop())
+}
+
+/// What to write now. `None`: the order has gone on since, and the message would be wrong.
+fn text_for(app: &App, order: &Order, what: &Effect, payer: &LinkedPayer) -> Option<String> {
+    let phrase = &payer.person.safe_phrase;
+    match what {
+        Effect::AskPayer => match &order.state {
+            OrderState::AwaitingConfirmation { until, salt, .. } if app.clock.now() < *until => {
+                let code = app.secret.confirmation_code(&order.id, salt);
+                Some(messages::confirmation(order, &code, phrase, app.clock.now()))
+            }
+            _ => None,
+        },
+        // Said only while it is still so; a payment that was found meanwhile has its receipt.
+        Effect::TellPayer { notice: Notice::BeingChecked { payment } } => {
+            let state = order.payment(*payment).map(|payment| payment.state.name());
+            (state == Some("unknown")).then(|| messages::notice(order, &Notice::BeingChecked { payment: *payment }, phrase))
+        }
+        Effect::TellPayer { notice: Notice::Authorise { payment } } => {
+            let state = order.payment(*payment).map(|payment| payment.state.name());
+            (state == Some("awaiting_bank")).then(|| messages::notice(order, &Notice::Authorise { payment: *payment }, phrase))
+        }
+        Effect::TellPayer { notice } => Some(messages::notice(order, notice, phrase)),
+        _ => None,
+    }
+}
+
+async fn hint(
+    app: &App,
+    ledger: &Ledger,
+    platform: &dyn Platform,
+    effect: &ClaimedEffect,
+    post: &str,
+    handle: &str,
+    language: crate::people::Language,
+) -> Result<(), DeliveryError> {
+    let text = messages::hint(language, &format!("{}/enrol", app.public_url));
+    let sent = platform.reply(OutgoingReply { key: effect.id.as_str(), to_post: post, to_handle: handle, text: &text }).await;
+    after_sending(app, ledger, platform, effect, sent).await
+}
+
+async fn after_sending(
+    app: &App,
+    ledger: &Ledger,
+    platform: &dyn Platform,
+    effect: &ClaimedEffect,
+    sent: Result<String, SendError>,
+) -> Result<(), DeliveryError> {
+    let pause = MESSAGE_PAUSE.saturating_mul(2_u32.saturating_pow(u32::try_from(effect.attempts.clamp(1, 12)).unwrap_or(1) - 1));
+    let again = |after: Duration, why: String| {
+        if effect.attempts >= MESSAGE_ATTEMPTS {
+            Then::Dead(why)
+        } else {
+            Then::Again { due_at: later(app.clock.now(), after), why }
+        }
+    };
+    let then = match sent {
+        Ok(native_id) => Then::Done(native_id),
+        Err(SendError::Later { after, why }) => again(after.unwrap_or(pause), why),
+        // The key makes a repetition harmless where the platform remembers keys; where it does not, a message said twice is better
+        // than a payer who was never asked.
+        Err(SendError::Unknown { why }) => again(pause, why),
+        Err(SendError::Refused { why }) => Then::Dead(why),
+        Err(SendError::Credentials { why }) => {
+            tracing::error!(platform.name = %platform.name(), why, "the platform does not accept our credentials");
+            Then::Again { due_at: later(app.clock.now(), CREDENTIALS_PAUSE), why }
+        }
+    };
+    if let Then::Dead(why) = &then {
+        tracing::warn!(effect.id = %effect.id, platform.name = %platform.name(), why, "a message will not be sent");
+    }
+    end(ledger, effect, then).await
+}
+
+/// An operator has to act before anything passes again; asking more often than this helps nobody.
+const CREDENTIALS_PAUSE: Duration = Duration::from_secs(60);
+
+async fn end(ledger: &Ledger, effect: &ClaimedEffect, then: Then) -> Result<(), DeliveryError> {
+    ledger.decide(Work::Ended { turn: Turn { id: effect.id.clone(), epoch: effect.epoch, then } }).await?;
+    Ok(())
+}

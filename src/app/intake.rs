@@ -1,0 +1,445 @@
+//! Intake: what platforms send becomes orders, answers and corrections, each message once.
+//!
+//! A batch of events is taken in within one transaction: the messages' rows, the orders they make, the answers they give and the
+//! stream's cursor are committed together. A message seen before changes nothing; what cannot concern us is dropped before it
+//! costs anything.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::App;
+use super::confirm::{self, Word};
+use super::desk::{Addressee, Desk};
+use super::enrol;
+use super::ledger::Ledger;
+use super::task::{Task, platform_lane};
+use crate::clock::{Timestamp, earlier};
+use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
+use crate::language::{self, Command, Context, PaymentCommand, Reading};
+use crate::messages::Message;
+use crate::money::Money;
+use crate::order::state::{OrderState, PaymentState, Rejection};
+use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
+use crate::people::enrolment::EnrolmentCode;
+use crate::people::{Language, LinkedPayer, Payee};
+use crate::platform::{Account, Batch, Cursor, ListenError, Platform, PlatformEvent, Post};
+use crate::store::posts::{Outcome, PostRow};
+use crate::store::{StoreError, Tx};
+
+/// How many batches a stream may be ahead of the ledger before it has to wait.
+const AHEAD: usize = 64;
+
+/// An author without a channel is told in public how to open one, once in this time.
+const HINT_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The first pause before connecting again; doubles with every failure, with jitter, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause before connecting again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Listens to a platform until the process stops: reconnects, and continues where the store says that it stopped.
+pub async fn keep_listening(app: Arc<App>, ledger: Ledger, platform: Arc<dyn Platform>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let started = tokio::time::Instant::now();
+        let error = listen_once(&app, &ledger, platform.as_ref()).await;
+        if started.elapsed() > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        let wait = match &error {
+            Ok(()) => Duration::ZERO,
+            Err(ListenError::Broken { after, .. }) => after.unwrap_or(pause),
+            Err(ListenError::Credentials { .. }) => LONGEST_PAUSE,
+        };
+        if let Err(error) = error {
+            tracing::warn!(platform.name = %platform.name(), %error, wait_ms = wait.as_millis(), "the stream is to be opened again");
+        }
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn listen_once(app: &App, ledger: &Ledger, platform: &dyn Platform) -> Result<(), ListenError> {
+    let broken = |why: String| ListenError::Broken { after: None, why };
+    let position = stored_cursor(app, platform.name()).await.map_err(|error| broken(error.to_string()))?;
+    let (batches, mut incoming) = mpsc::channel::<Batch>(AHEAD);
+    let take = async {
+        while let Some(batch) = incoming.recv().await {
+            // A batch that was not committed must not be passed over: the stream ends here, and is read again from the
+            // cursor that the store has.
+            if let Err(error) = ledger.received(platform.name().clone(), batch).await {
+                return Err(broken(error.to_string()));
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ended = platform.listen(position.map(Cursor), batches) => ended,
+        failed = take => failed,
+    }
+}
+
+async fn stored_cursor(app: &App, platform: &PlatformName) -> Result<Option<String>, StoreError> {
+    let mut tx = app.store.begin_reading().await?;
+    tx.cursor(platform).await
+}
+
+/// What is known about the people a batch speaks of.
+struct Known {
+    payers: HashMap<AccountId, LinkedPayer>,
+    payees: HashMap<AccountId, (String, Payee)>,
+    campaigns: HashMap<String, (Payee, Option<String>)>,
+    open_orders: HashMap<PersonId, i64>,
+}
+
+/// Takes a batch in, at a desk whose transaction is open.
+pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Batch) -> Result<(), StoreError> {
+    let Some(platform) = desk.app.platforms.get(name).cloned() else {
+        tracing::error!(platform.name = %name, "a batch came from a platform that is not configured");
+        return Ok(());
+    };
+    let mut posts: Vec<&Post> = Vec::new();
+    let mut gone: Vec<(&str, CancelledBy)> = Vec::new();
+    let mut renamed: Vec<&Account> = Vec::new();
+    for event in &batch.events {
+        match event {
+            PlatformEvent::Posted(post) if concerns_us(post, platform.as_ref()) => posts.push(post),
+            PlatformEvent::Posted(_) => {}
+            PlatformEvent::Edited { native_id } => gone.push((native_id, CancelledBy::Edit)),
+            PlatformEvent::Deleted { native_id } => gone.push((native_id, CancelledBy::Deletion)),
+            PlatformEvent::AccountChanged(account) => renamed.push(account),
+        }
+    }
+    take_posts(desk, platform.as_ref(), &posts).await?;
+    for (native_id, by) in gone {
+        let orders = desk.tx.orders_of_posts(name, &[native_id]).await?;
+        desk.lay_out(&orders).await?;
+        // Orders that this very batch made are on the desk and not in the rows yet.
+        let fresh = desk.orders_made_from(name, native_id);
+        for order in orders.iter().chain(&fresh) {
+            let _ = desk.happen(order, &Event::Cancelled { by }).await?;
+        }
+    }
+    let renamed: Vec<_> = renamed.iter().map(|account| (account.id.clone(), account.handle.clone(), None)).collect();
+    desk.tx.touch_links(name, &renamed).await?;
+    if let Some(Cursor(position)) = &batch.cursor {
+        desk.tx.save_cursor(name, position, desk.now).await?;
+    }
+    Ok(())
+}
+
+/// The gate: private messages, and public posts that can be orders.
+fn concerns_us(post: &Post, platform: &dyn Platform) -> bool {
+    let own = post.author.id == platform.bot().id;
+    !own && !post.is_repost && (post.channel == Channel::Dm || language::may_concern(&post.text, &platform.bot().handle))
+}
+
+async fn take_posts(desk: &mut Desk<'_>, platform: &dyn Platform, posts: &[&Post]) -> Result<(), StoreError> {
+    let name = platform.name();
+    let rows: Vec<PostRow> = posts
+        .iter()
+        .map(|post| PostRow {
+            channel: post.channel,
+            post: post.id.clone(),
+            native_id: post.native_id.clone(),
+            author: post.author.id.clone(),
+        })
+        .collect();
+    let mut new: HashSet<(Channel, PostId)> = desk.tx.take_posts(name, &rows, desk.now).await?;
+    // The first of two copies within one batch is taken, the second is not new any more.
+    let new: Vec<&Post> = posts.iter().copied().filter(|post| new.remove(&(post.channel, post.id.clone()))).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut known = look_up(&mut desk.tx, name, &new).await?;
+    let seen: Vec<_> = new
+        .iter()
+        .filter(|post| known.payers.contains_key(&post.author.id))
+        .map(|post| {
+            let thread = (post.channel == Channel::Dm).then(|| post.native_id.clone());
+            (post.author.id.clone(), post.author.handle.clone(), thread)
+        })
+        .collect();
+    desk.tx.touch_links(name, &seen).await?;
+    let mut outcomes = Vec::with_capacity(new.len());
+    for post in new {
+        let outcome = take_post(desk, platform, &mut known, post).await?;
+        outcomes.push((post.channel, post.id.clone(), outcome));
+    }
+    desk.tx.record_outcomes(name, &outcomes).await
+}
+
+async fn look_up(tx: &mut Tx, platform: &PlatformName, posts: &[&Post]) -> Result<Known, StoreError> {
+    let authors: Vec<&AccountId> = posts.iter().map(|post| &post.author.id).collect();
+    let mentioned: Vec<&AccountId> = posts.iter().flat_map(|post| post.mentions.iter().map(|mention| &mention.account)).collect();
+    let payers: HashMap<_, _> =
+        tx.linked_payers(platform, &authors).await?.into_iter().map(|payer| (payer.link.account.clone(), payer)).collect();
+    let payees = tx.payees_by_account(platform, &mentioned).await?;
+    let payees = payees.into_iter().map(|(identity, payee)| (identity.account, (identity.handle, payee))).collect();
+    let campaigns = tx.campaigns(platform).await?;
+    let campaigns = campaigns
+        .into_iter()
+        .map(|(campaign, payee, identity)| (campaign.tag, (payee, identity.map(|identity| identity.handle))))
+        .collect();
+    let persons: Vec<&PersonId> = payers.values().map(|payer| &payer.person.id).collect();
+    let open_orders = tx.open_orders(&persons).await?.into_iter().collect();
+    Ok(Known { payers, payees, campaigns, open_orders })
+}
+
+async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Known, post: &Post) -> Result<Outcome, StoreError> {
+    let name = platform.name();
+    if post.channel == Channel::Dm
+        && let Some(code) = EnrolmentCode::find(&post.text)
+    {
+        enrol::code_arrived(desk, name, post, &code).await?;
+        return Ok(Outcome::Enrolment);
+    }
+    let payer = known.payers.get(&post.author.id).cloned();
+    match language::read(&post.text, &context(desk.app, platform, known, post)) {
+        Reading::None => Ok(Outcome::Nothing),
+        Reading::Rejected(rejection) => {
+            if rejection.code == language::Code::ReplyUnknown {
+                correct(desk, platform, payer.as_ref(), post, Message::NotUnderstood).await?;
+            } else if rejection.code == language::Code::ReplyCode {
+                correct(desk, platform, payer.as_ref(), post, Message::CodeAlone).await?;
+            } else {
+                let fragment = post.text.get(rejection.span.start..rejection.span.end).map(str::to_owned);
+                let code = rejection.code.as_str().to_owned();
+                let message = Message::Explain { code, fragment, suggestions: rejection.suggestions };
+                correct(desk, platform, payer.as_ref(), post, message).await?;
+            }
+            Ok(Outcome::Rejected)
+        }
+        Reading::Reply(reply) => {
+            match (reply.action, &payer) {
+                (_, None) => desk.say(&addressee(name, post), Message::EnrolmentCodeUnknown),
+                (language::Action::Confirm, Some(payer)) => {
+                    confirm::answer(desk, payer, Word::Yes, reply.code.as_deref(), &post.native_id).await?;
+                }
+                (language::Action::Refuse, Some(payer)) => {
+                    confirm::answer(desk, payer, Word::No, reply.code.as_deref(), &post.native_id).await?;
+                }
+                (language::Action::Help, Some(payer)) => desk.say_to_payer(payer, Some(&post.native_id), Message::Help),
+                (action, Some(payer)) => {
+                    let message = Message::NotYet { action: action.as_str().to_owned() };
+                    desk.say_to_payer(payer, Some(&post.native_id), message);
+                }
+            }
+            Ok(Outcome::Answer)
+        }
+        Reading::Command(Command::Cancel(_)) => {
+            if let Some(payer) = &payer {
+                let thread = (post.channel == Channel::Dm).then_some(post.native_id.as_str());
+                confirm::cancel(desk, payer, post.in_reply_to.as_deref(), thread).await?;
+            } else {
+                cancel_unlinked(desk, name, post).await?;
+            }
+            Ok(Outcome::Command)
+        }
+        Reading::Command(Command::Payment(command)) if command.kind == language::Kind::Request => {
+            let message = Message::NotYet { action: "request".to_owned() };
+            correct(desk, platform, payer.as_ref(), post, message).await?;
+            Ok(Outcome::Command)
+        }
+        Reading::Command(Command::Payment(command)) => {
+            // Without the bot's name only linked payers are read: a stranger who uses a campaign's hashtag did not speak to us.
+            if payer.is_none() && command.addressed == language::Addressed::ByCampaign {
+                return Ok(Outcome::Nothing);
+            }
+            propose(desk, platform, known, post, &command, payer).await.map(Outcome::Order)
+        }
+    }
+}
+
+fn context(app: &App, platform: &dyn Platform, known: &Known, post: &Post) -> Context {
+    let campaigns = known.campaigns.iter().map(|(tag, (_, handle))| (tag.clone(), handle.clone()));
+    Context {
+        channel: match post.channel {
+            Channel::Post => language::Channel::Post,
+            Channel::Dm => language::Channel::Dm,
+        },
+        platform: match platform.network() {
+            crate::platform::Network::X => language::Platform::X,
+            crate::platform::Network::Mastodon => language::Platform::Mastodon,
+            crate::platform::Network::Bluesky => language::Platform::Bluesky,
+            crate::platform::Network::Nostr => language::Platform::Nostr,
+        },
+        bot: platform.bot().handle.clone(),
+        author: Some(post.author.handle.clone()),
+        is_repost: post.is_repost,
+        campaigns: campaigns.collect::<BTreeMap<_, _>>(),
+        currency: app.policy.limits.currency,
+    }
+}
+
+/// Makes an order out of what was read.
+async fn propose(
+    desk: &mut Desk<'_>,
+    platform: &dyn Platform,
+    known: &mut Known,
+    post: &Post,
+    command: &PaymentCommand,
+    payer: Option<LinkedPayer>,
+) -> Result<OrderId, StoreError> {
+    let id = OrderId::new(desk.now, desk.app.entropy.as_ref());
+    let mut problem = problem_of_post(desk.app, post, desk.now);
+    let mut payments = Vec::with_capacity(command.recipients.len());
+    for (place, recipient) in command.recipients.iter().enumerate() {
+        match payee_of(known, post, recipient) {
+            Ok(payee) => payments.push(payment(platform, post, place, payee, recipient.share)),
+            Err(why) => problem = problem.or(Some(why)),
+        }
+    }
+    if problem.is_some() && payments.len() != command.recipients.len() {
+        payments.clear();
+    }
+    if let Some(payer) = &payer {
+        let open = known.open_orders.entry(payer.person.id.clone()).or_default();
+        let limit = desk.app.policy.limits.open_orders;
+        if *open >= i64::from(limit) {
+            problem = problem.or(Some(Rejection::TooManyOpen { limit }));
+        } else if problem.is_none() {
+            *open += 1;
+        }
+    }
+    let language = payer.as_ref().map(|payer| payer.person.language).or_else(|| language_of(post));
+    let order = Order {
+        id: id.clone(),
+        version: 0,
+        kind: if command.kind == language::Kind::Give { Kind::Give } else { Kind::Send },
+        source: Source {
+            platform: platform.name().clone(),
+            channel: post.channel,
+            post: post.id.clone(),
+            native_id: post.native_id.clone(),
+            author: post.author.id.clone(),
+            author_handle: post.author.handle.clone(),
+            url: post.url.clone(),
+        },
+        payer: payer.map(|payer| Payer {
+            person: payer.person.id,
+            bank: payer.account.bank,
+            iban: payer.account.iban,
+            consent: payer.account.consent,
+        }),
+        language: language.unwrap_or_default(),
+        created_at: desk.now,
+        campaign: campaign_of(known, command, &payments),
+        memo: command.memo.clone(),
+        anonymous: command.flags.contains(&language::Flag::Anonymous),
+        receipt: command.flags.contains(&language::Flag::Receipt),
+        total: command.total,
+        // Replaced by the decision itself.
+        state: OrderState::Expired { at: desk.now },
+        payments,
+    };
+    if order.payer.is_none() && !desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await? {
+        desk.propose_quietly(order, problem);
+    } else {
+        desk.propose(order, problem);
+    }
+    Ok(id)
+}
+
+fn problem_of_post(app: &App, post: &Post, now: Timestamp) -> Option<Rejection> {
+    if post.is_edited {
+        Some(Rejection::AlreadyEdited)
+    } else if post.posted_at < earlier(now, app.policy.timing.oldest_post) {
+        Some(Rejection::TooOld)
+    } else {
+        None
+    }
+}
+
+/// The directory's entry behind a recipient: a campaign's payee by its id, anybody else by the account that the *platform* says the
+/// mention names, never by the handle as it is spelt.
+fn payee_of(known: &Known, post: &Post, recipient: &language::Recipient) -> Result<PayeeSnapshot, Rejection> {
+    let handle = &recipient.handle;
+    let payee = match &recipient.campaign {
+        Some(tag) => known.campaigns.get(tag).map(|(payee, _)| payee),
+        None => {
+            let account = post.mentions.iter().find(|mention| mention.handle == *handle).map(|mention| &mention.account);
+            account.and_then(|account| known.payees.get(account)).map(|(_, payee)| payee)
+        }
+    };
+    match payee {
+        None => Err(Rejection::PayeeUnknown { handle: handle.clone() }),
+        Some(payee) if payee.frozen => Err(Rejection::PayeeFrozen { handle: handle.clone() }),
+        Some(payee) => Ok(PayeeSnapshot {
+            id: payee.id.clone(),
+            handle: handle.clone(),
+            legal_name: payee.legal_name.clone(),
+            iban: payee.iban.clone(),
+            class: payee.class,
+        }),
+    }
+}
+
+fn payment(platform: &dyn Platform, post: &Post, place: usize, payee: PayeeSnapshot, amount: Money) -> Payment {
+    // The language allows ten recipients at most.
+    let index = u16::try_from(place).unwrap_or(u16::MAX);
+    let key = PaymentKey::of_post(platform.network().as_str(), post.channel, &post.id, index);
+    Payment { index, key, payee, amount, state: PaymentState::Proposed }
+}
+
+/// A gift counts for a campaign only if its payee is the campaign's.
+fn campaign_of(known: &Known, command: &PaymentCommand, payments: &[Payment]) -> Option<String> {
+    let receives = |payee: &PayeeId| payments.iter().any(|payment| payment.payee.id == *payee);
+    let counts = |tag: &&String| known.campaigns.get(*tag).is_some_and(|(payee, _)| receives(&payee.id));
+    command.campaigns.iter().find(counts).cloned()
+}
+
+/// Answers a message that did not become an order: in private where the author has opened a channel, else by the public hint.
+async fn correct(
+    desk: &mut Desk<'_>,
+    platform: &dyn Platform,
+    payer: Option<&LinkedPayer>,
+    post: &Post,
+    message: Message,
+) -> Result<(), StoreError> {
+    match (payer, post.channel) {
+        (Some(payer), Channel::Dm) => desk.say_to_payer(payer, Some(&post.native_id), message),
+        (Some(payer), Channel::Post) => desk.say_to_payer(payer, None, message),
+        (None, Channel::Dm) => desk.say(&addressee(platform.name(), post), message),
+        (None, Channel::Post) => {
+            if desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await? {
+                let language = language_of(post).unwrap_or_default();
+                let task = Task::Hint { post: post.native_id.clone(), handle: post.author.handle.clone(), language };
+                desk.queue(platform_lane(platform.name()), None, &task, 2, desk.now);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn cancel_unlinked(desk: &mut Desk<'_>, name: &PlatformName, post: &Post) -> Result<(), StoreError> {
+    let waiting = desk.tx.orders_awaiting_payer(name, &post.author.id).await?;
+    desk.lay_out(&waiting).await?;
+    for order in &waiting {
+        let _ = desk.happen(order, &Event::Cancelled { by: CancelledBy::CancelOrder }).await?;
+    }
+    Ok(())
+}
+
+fn addressee<'a>(platform: &'a PlatformName, post: &'a Post) -> Addressee<'a> {
+    Addressee {
+        platform,
+        account: &post.author.id,
+        handle: &post.author.handle,
+        language: language_of(post).unwrap_or_default(),
+        safe_phrase: None,
+        thread: Some(&post.native_id),
+    }
+}
+
+fn language_of(post: &Post) -> Option<Language> {
+    post.language.as_deref().and_then(Language::from_tag)
+}
+
+fn enrol_url(app: &App) -> String {
+    format!("{}/enrol", app.public_url)
+}

@@ -1,0 +1,225 @@
+//! The ledger: the one place where anything is decided and committed, many at a time.
+//!
+//! Work arrives on a bounded channel. The ledger takes all that is waiting (up to [`BATCH`]), decides about it at one desk and
+//! commits once; then it answers everybody. A single piece of work is therefore never delayed on purpose, and a thousand that
+//! arrive together share one commit (group commit).
+//!
+//! If the database fails, nothing of the batch has happened. The batch is then tried again, and if that does not help,
+//! piece by piece, so that one piece without a meaning cannot hold up the others; a piece that fails alone is answered with
+//! the error, and whoever brought it still has it (the stream's cursor has not moved, the effect's lease runs out).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::App;
+use super::desk::{Committed, Desk};
+use super::{enrol, intake};
+use crate::ids::{OrderId, PlatformName};
+use crate::order::{Event, Order};
+use crate::people::enrolment::Enrolment;
+use crate::platform::Batch;
+use crate::store::StoreError;
+use crate::store::effects::Turn;
+
+/// The most that one commit carries.
+const BATCH: usize = 1024;
+
+/// How much may wait; beyond it, whoever brings more waits too.
+const QUEUE: usize = 4096;
+
+/// How often a batch is tried as a whole before it is taken apart.
+const ATTEMPTS: u32 = 3;
+
+/// Between two tries of a batch.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Something to decide about.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    /// What a platform sent.
+    Received {
+        platform: PlatformName,
+        batch: Batch,
+    },
+    /// Something happened to an order, perhaps as the outcome of an effect: then only if the effect still is in that turn.
+    Happened {
+        order: OrderId,
+        event: Event,
+        turn: Option<Turn>,
+    },
+    /// An effect ended without anything happening to an order.
+    Ended {
+        turn: Turn,
+    },
+    /// A browser session confirmed the account it enrols.
+    Word {
+        enrolment: Box<Enrolment>,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    /// Decided; the order afterwards where the work was about one.
+    Done(Option<Box<Order>>),
+    /// It meant nothing in the state the order is in, or came from somebody who had lost the lease.
+    Void(String),
+}
+
+/// Why something was not committed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// The database failed; nothing has changed.
+    #[error("not committed: {0}")]
+    Store(Arc<StoreError>),
+    /// The process is stopping; nothing has changed.
+    #[error("not committed: the ledger is closed")]
+    Closed,
+}
+
+struct Request {
+    work: Work,
+    answer: oneshot::Sender<Result<Answer, LedgerError>>,
+}
+
+/// The way to the ledger, for everybody who has something to decide.
+#[derive(Clone)]
+pub struct Ledger {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Ledger {
+    /// A ledger and the task that keeps it; the task ends when every handle is gone.
+    pub fn open(app: Arc<App>) -> (Ledger, impl Future<Output = ()> + Send) {
+        let (requests, incoming) = mpsc::channel(QUEUE);
+        (Ledger { requests }, keep(app, incoming))
+    }
+
+    pub(super) async fn decide(&self, work: Work) -> Result<Answer, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request { work, answer }).await.map_err(|_| LedgerError::Closed)?;
+        answered.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    /// Lets something happen to an order. `Ok(None)`: it meant nothing there.
+    pub async fn happened(&self, order: OrderId, event: Event) -> Result<Option<Order>, LedgerError> {
+        match self.decide(Work::Happened { order, event, turn: None }).await? {
+            Answer::Done(order) => Ok(order.map(|order| *order)),
+            Answer::Void(_) => Ok(None),
+        }
+    }
+
+    /// Takes in what a platform sent, as its stream does.
+    pub async fn received(&self, platform: PlatformName, batch: Batch) -> Result<(), LedgerError> {
+        self.decide(Work::Received { platform, batch }).await.map(|_| ())
+    }
+}
+
+async fn keep(app: Arc<App>, mut incoming: mpsc::Receiver<Request>) {
+    let mut requests = Vec::with_capacity(BATCH);
+    while incoming.recv_many(&mut requests, BATCH).await > 0 {
+        let (works, answers): (Vec<Work>, Vec<_>) = requests.drain(..).map(|request| (request.work, request.answer)).unzip();
+        let results = commit_all(&app, &works).await;
+        for (answer, result) in answers.into_iter().zip(results) {
+            // Whoever asked may have given up waiting; the commit stands.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError>> {
+    for attempt in 1..=ATTEMPTS {
+        match commit(app, works).await {
+            Ok(answers) => return answers.into_iter().map(Ok).collect(),
+            Err(error) => tracing::warn!(attempt, works = works.len(), %error, "a batch was not committed"),
+        }
+        tokio::time::sleep(PAUSE * attempt).await;
+    }
+    let mut results = Vec::with_capacity(works.len());
+    for work in works {
+        let result = commit(app, std::slice::from_ref(work)).await;
+        results.push(match result.map(|mut answers| answers.pop()) {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(LedgerError::Closed),
+            Err(error) => {
+                tracing::error!(%error, "a piece of work was not committed; whoever brought it will bring it again");
+                Err(LedgerError::Store(Arc::new(error)))
+            }
+        });
+    }
+    results
+}
+
+/// One transaction. If the process dies anywhere in here, nothing of it has happened.
+async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
+    let mut desk = Desk::open(app).await?;
+    let turns: Vec<Turn> = works.iter().filter_map(turn_of).cloned().collect();
+    let current: HashSet<_> = desk.tx.take_turns(&turns).await?;
+    let ids: Vec<OrderId> = works.iter().filter_map(order_of).cloned().collect();
+    desk.lay_out(&ids).await?;
+
+    let mut answers = Vec::with_capacity(works.len());
+    for work in works {
+        if turn_of(work).is_some_and(|turn| !current.contains(&turn.id)) {
+            answers.push(Answer::Void("the lease was lost".to_owned()));
+            continue;
+        }
+        answers.push(match work {
+            Work::Received { platform, batch } => {
+                intake::take_in(&mut desk, platform, batch).await?;
+                Answer::Done(None)
+            }
+            Work::Happened { order, event, .. } => match desk.happen(order, event).await? {
+                Ok(()) => Answer::Done(None),
+                Err(refusal) => Answer::Void(refusal.to_string()),
+            },
+            Work::Ended { .. } => Answer::Done(None),
+            Work::Word { enrolment } => match enrol::link(&mut desk, enrolment).await? {
+                Ok(()) => Answer::Done(None),
+                Err(why) => Answer::Void(why),
+            },
+        });
+    }
+    let (committed, orders) = desk.commit().await?;
+    announce(app, committed);
+    Ok(with_orders(works, answers, &orders))
+}
+
+fn turn_of(work: &Work) -> Option<&Turn> {
+    match work {
+        Work::Happened { turn, .. } => turn.as_ref(),
+        Work::Ended { turn } => Some(turn),
+        Work::Received { .. } | Work::Word { .. } => None,
+    }
+}
+
+fn order_of(work: &Work) -> Option<&OrderId> {
+    if let Work::Happened { order, .. } = work { Some(order) } else { None }
+}
+
+fn with_orders(works: &[Work], answers: Vec<Answer>, orders: &HashMap<OrderId, Order>) -> Vec<Answer> {
+    let order = |work| order_of(work).and_then(|id| orders.get(id)).cloned().map(Box::new);
+    works
+        .iter()
+        .zip(answers)
+        .map(|(work, answer)| match answer {
+            Answer::Done(_) => Answer::Done(order(work)),
+            void @ Answer::Void(_) => void,
+        })
+        .collect()
+}
+
+fn announce(app: &App, committed: Committed) {
+    for lane in &committed.lanes {
+        app.signals.lane_has_work(lane);
+    }
+    for order in &committed.orders {
+        app.signals.order_changed(order);
+    }
+    for (order, what) in committed.calls {
+        tracing::error!(order.id = %order, what, "an operator is needed");
+    }
+}

@@ -1,0 +1,163 @@
+//! The verbs that join language, orders, store and ports into the way of a post.
+//!
+//! ```text
+//!  platform ─▶ intake ─┐                                 ┌─▶ dispatch ─▶ platform (private messages, hints)
+//!  private answer ─▶ confirm ─▶ desk ─▶ ledger: commit ──┤
+//!  time ─▶ expire ─────┘                                 └─▶ dispatch ─▶ settle ─▶ bank
+//!                        ▲                                                   │
+//!                        └───────────────── what the outside said ───────────┘
+//! ```
+//!
+//! Everything that decides goes through the [`ledger`]: it takes what has come in, opens one transaction, sits down at the
+//! [`desk`](self) with it, and commits orders, audit lines and effects together. Everything that acts outside is an effect that
+//! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
+
+mod confirm;
+mod desk;
+pub mod dispatch;
+pub mod enrol;
+pub mod expire;
+pub mod intake;
+pub mod ledger;
+mod settle;
+pub mod task;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, broadcast};
+
+use crate::bank::Bank;
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::ids::{BankName, OrderId, PlatformName};
+use crate::limits::Governors;
+use crate::order::Policy;
+use crate::platform::Platform;
+use crate::store::Store;
+
+pub use confirm::CodeSecret;
+
+/// Everything the verbs need: the ports by name, the store, time, chance and the rules. Shared by all tasks.
+pub struct App {
+    /// What is known.
+    pub store: Store,
+    /// The social networks.
+    pub platforms: HashMap<PlatformName, Arc<dyn Platform>>,
+    /// The settlement backends.
+    pub banks: HashMap<BankName, Arc<dyn Bank>>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Codes, salts and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sums and times.
+    pub policy: Policy,
+    /// The rates we keep to by ourselves.
+    pub governors: Governors,
+    /// What confirmation and enrolment codes are derived from; never in the store.
+    pub secret: CodeSecret,
+    /// Where people reach our pages, without a slash at the end.
+    pub public_url: String,
+    /// Wakes the lanes and tells the pages.
+    pub signals: Signals,
+}
+
+/// What is heard inside this process when something was committed. Only a hurry: whoever misses it finds the rows.
+pub struct Signals {
+    lanes: HashMap<String, Notify>,
+    orders: broadcast::Sender<OrderId>,
+    enrolments: Notify,
+}
+
+/// Orders changed faster than a page reads them are dropped for that page, which then reads the newest state anyway.
+const ORDER_SIGNALS: usize = 256;
+
+impl Signals {
+    /// Signals for these lanes.
+    pub fn for_lanes(lanes: impl IntoIterator<Item = String>) -> Self {
+        let lanes = lanes.into_iter().map(|lane| (lane, Notify::new())).collect();
+        Signals { lanes, orders: broadcast::channel(ORDER_SIGNALS).0, enrolments: Notify::new() }
+    }
+
+    /// Waits until some enrolment has gone on.
+    pub async fn enrolment_changed(&self) {
+        self.enrolments.notified().await;
+    }
+
+    /// Orders as they change.
+    pub fn orders(&self) -> broadcast::Receiver<OrderId> {
+        self.orders.subscribe()
+    }
+
+    /// Waits until a lane has been given something.
+    async fn lane(&self, lane: &str) {
+        match self.lanes.get(lane) {
+            Some(lane) => lane.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn lane_has_work(&self, lane: &str) {
+        if let Some(lane) = self.lanes.get(lane) {
+            lane.notify_one();
+        }
+    }
+
+    fn order_changed(&self, order: &OrderId) {
+        // Nobody listening is no error.
+        let _ = self.orders.send(order.clone());
+    }
+}
+
+/// What an [`App`] is put together from.
+pub struct Parts {
+    /// An open store.
+    pub store: Store,
+    /// The social networks.
+    pub platforms: Vec<Arc<dyn Platform>>,
+    /// The settlement backends, each with the calls a second it may be given.
+    pub banks: Vec<(Arc<dyn Bank>, NonZeroU32)>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Codes, salts and ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Sums and times.
+    pub policy: Policy,
+    /// What codes are derived from.
+    pub secret: CodeSecret,
+    /// Where people reach our pages.
+    pub public_url: String,
+}
+
+impl App {
+    /// Puts an application together. An unknown payment is asked for no longer than every bank can still find it.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let mut policy = parts.policy;
+        let horizons = parts.banks.iter().map(|(bank, _)| bank.capabilities().look_up_horizon);
+        policy.timing.look_up_horizon = horizons.fold(policy.timing.look_up_horizon, Duration::min);
+        let mut governors = Governors::default();
+        for platform in &parts.platforms {
+            governors.govern_platform(platform.name().clone(), &platform.send_windows());
+        }
+        for (bank, calls_per_second) in &parts.banks {
+            governors.govern_bank(bank.name().clone(), *calls_per_second);
+        }
+        let platforms: HashMap<_, _> = parts.platforms.into_iter().map(|platform| (platform.name().clone(), platform)).collect();
+        let banks: HashMap<_, _> = parts.banks.into_iter().map(|(bank, _)| (bank.name().clone(), bank)).collect();
+        let lanes = platforms.keys().map(task::platform_lane).chain(banks.keys().map(task::bank_lane));
+        Arc::new(App {
+            signals: Signals::for_lanes(lanes),
+            store: parts.store,
+            platforms,
+            banks,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            policy,
+            governors,
+            secret: parts.secret,
+            public_url: parts.public_url.trim_end_matches('/').to_owned(),
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! Settling: the only code that asks a bank to move money.
+//!
+//! # A payment, line by line
+//!
+//! | step | committed before it | if the process dies right after it |
+//! |---|---|---|
+//! | claim the effect | order `Confirmed`, payment `Ready`, limits reserved | the lease runs out; claimed again; still `Ready` |
+//! | look the payee up again | – | the same |
+//! | commit `SubmitBegins` | payment `Submitting`, with its key | claimed again; found `Submitting`: `Unknown`, then questions |
+//! | call the bank | – | the same: the bank may have it, so it is asked, never called again |
+//! | commit what it said | the answer, the effect's end, the next effect | nothing is left over |
+//!
+//! Nothing is submitted twice because only the commit that turned `Ready` into `Submitting` lets its caller go on to the call, and
+//! `Ready` comes back only from an answer that surely means "not taken". Nothing is lost because the effect row stays until the
+//! answer is committed.
+
+use super::App;
+use super::ledger::{Answer, Ledger, LedgerError, Work};
+use crate::bank::{
+    Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain,
+};
+use crate::ids::OrderId;
+use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
+use crate::store::StoreError;
+use crate::store::effects::{ClaimedEffect, Then, Turn};
+
+/// Why settling could not go on. The effect's lease runs out, and somebody tries again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SettleError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Delivers `Effect::Submit`.
+pub(super) async fn submit(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: &OrderId, index: u16) -> Result<(), SettleError> {
+    let keep = || turn(effect, Then::Keep);
+    let mut tx = app.store.begin_reading().await?;
+    let order = tx.order(id).await?;
+    let payee = match order.as_ref().and_then(|order| order.payment(index)) {
+        Some(payment) => tx.payees_by_id(&[&payment.payee.id]).await?.pop(),
+        None => None,
+    };
+    drop(tx);
+    let Some((order, payment)) = order.as_ref().and_then(|order| Some((order, order.payment(index)?))) else {
+        return end(ledger, effect, "there is no such payment").await;
+    };
+    if matches!(payment.state, PaymentState::Ready { .. })
+        && let Some(difference) = difference(payment, payee.as_ref())
+    {
+        let event = Event::Voided { payment: index, difference: difference.to_owned() };
+        return happened(ledger, order, event, turn(effect, Then::Done("voided".to_owned()))).await;
+    }
+    let begun = Work::Happened { order: id.clone(), event: Event::SubmitBegins { payment: index }, turn: Some(keep()) };
+    let order = match ledger.decide(begun).await? {
+        Answer::Done(Some(order)) => order,
+        Answer::Done(None) => return end(ledger, effect, "there is no such order").await,
+        Answer::Void(why) => return end(ledger, effect, &why).await,
+    };
+    // Only the commit that made it `Submitting` gives it back so; found `Submitting`, it has become `Unknown`, and whatever is not
+    // ready any more has come to its end.
+    let ours = matches!(order.payment(index).map(|payment| &payment.state), Some(PaymentState::Submitting { .. }));
+    let (Some(payment), Some(payer), true) = (order.payment(index), order.payer.as_ref(), ours) else {
+        return end(ledger, effect, "not submitted").await;
+    };
+    let said = match app.banks.get(&payer.bank) {
+        None => BankSaid::NotTaken { after: None },
+        Some(bank) => {
+            app.governors.until_bank_is_ready(&payer.bank).await;
+            // A lease that ran out while we waited belongs to somebody else by now; they find `Submitting` and ask.
+            if app.clock.now() >= effect.lease_until {
+                return Ok(());
+            }
+            submitted(bank.submit(&instruction(app, &order, payer, payment)).await)
+        }
+    };
+    tracing::info!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was handed a payment");
+    let event = Event::Bank { payment: index, said };
+    happened(ledger, &order, event, turn(effect, Then::Done("submitted".to_owned()))).await
+}
+
+/// Delivers `Effect::AskBank`.
+pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: &OrderId, index: u16) -> Result<(), SettleError> {
+    let mut tx = app.store.begin_reading().await?;
+    let order = tx.order(id).await?;
+    drop(tx);
+    let open = order.as_ref().and_then(|order| Some((order, order.payer.as_ref()?, order.payment(index)?)));
+    let Some((order, payer, payment)) = open else { return end(ledger, effect, "there is no such payment").await };
+    let Some(submitted_at) = payment.state.submitted_at() else {
+        return end(ledger, effect, "the payment is finished").await;
+    };
+    let Some(bank) = app.banks.get(&payer.bank) else {
+        let event = Event::Bank { payment: index, said: BankSaid::DidNotAnswer { after: None } };
+        return happened(ledger, order, event, turn(effect, Then::Done("no such bank".to_owned()))).await;
+    };
+    let query = PaymentQuery {
+        key: payment.key.clone(),
+        bank_payment_id: payment.state.bank_payment_id().map(str::to_owned),
+        debtor: debtor(payer),
+        amount: payment.amount,
+        creditor_iban: payment.payee.iban.clone(),
+        submitted_at,
+    };
+    app.governors.until_bank_is_ready(&payer.bank).await;
+    let said = asked(bank.as_ref(), &query).await;
+    tracing::debug!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was asked");
+    happened(ledger, order, Event::Bank { payment: index, said }, turn(effect, Then::Done("asked".to_owned()))).await
+}
+
+async fn asked(bank: &dyn Bank, query: &PaymentQuery) -> BankSaid {
+    match bank.ask(query).await {
+        Ok(Standing::Known { bank_payment_id, status, authorise_at }) => {
+            let id = bank_payment_id.or_else(|| query.bank_payment_id.clone());
+            stands(id, status, authorise_at)
+        }
+        Ok(Standing::NotFound) => BankSaid::NotFound,
+        Ok(Standing::NeverTaken) => BankSaid::Refused { reason: "never taken".to_owned() },
+        Err(TryAgain::Later { after, .. }) => BankSaid::DidNotAnswer { after },
+        Err(TryAgain::Credentials { why }) => {
+            tracing::error!(bank.name = %bank.name(), why, "the bank does not accept our credentials");
+            BankSaid::DidNotAnswer { after: None }
+        }
+    }
+}
+
+fn submitted(submission: Submission) -> BankSaid {
+    match submission {
+        Submission::Taken { bank_payment_id, status, authorise_at } => stands(Some(bank_payment_id), status, authorise_at),
+        Submission::Refused { reason } => BankSaid::Refused { reason },
+        Submission::NotTaken(TryAgain::Later { after, .. }) => BankSaid::NotTaken { after },
+        Submission::NotTaken(TryAgain::Credentials { why }) => {
+            tracing::error!(why, "the bank does not accept our credentials");
+            BankSaid::NotTaken { after: None }
+        }
+        Submission::Unknown { why } => BankSaid::Unclear { why },
+    }
+}
+
+fn stands(bank_payment_id: Option<String>, status: BankStatus, authorise_at: Option<String>) -> BankSaid {
+    match (status, bank_payment_id, authorise_at) {
+        (BankStatus::Settled, bank_payment_id, _) => BankSaid::Settled { bank_payment_id },
+        (BankStatus::Rejected { reason }, _, _) => BankSaid::Refused { reason },
+        (BankStatus::Received, Some(bank_payment_id), Some(authorise_at)) => BankSaid::Authorise { bank_payment_id, authorise_at },
+        // A status we do not know means neither yes nor no: the payment is with the bank, and is asked for again.
+        (BankStatus::Received | BankStatus::Executing | BankStatus::Unrecognised(_), bank_payment_id, _) => {
+            BankSaid::Executing { bank_payment_id }
+        }
+    }
+}
+
+fn instruction(app: &App, order: &Order, payer: &Payer, payment: &Payment) -> PaymentInstruction {
+    let campaign = order.campaign.as_deref().map(str::to_uppercase).unwrap_or_default();
+    PaymentInstruction {
+        key: payment.key.clone(),
+        debtor: debtor(payer),
+        creditor_name: payment.payee.legal_name.clone(),
+        creditor_iban: payment.payee.iban.clone(),
+        amount: payment.amount,
+        // A hashtag and a euro sign do not fit a SEPA reference, and the post's own text is nobody's business at the bank.
+        remittance: format!("OBOLE {} {campaign}", order.receipt_number()).trim_end().to_owned(),
+        return_url: format!("{}/bank/return/{}", app.public_url, order.id),
+    }
+}
+
+fn debtor(payer: &Payer) -> DebtorAccount {
+    DebtorAccount { iban: payer.iban.clone(), consent: payer.consent.clone() }
+}
+
+/// What is no longer as the payer confirmed it.
+fn difference(payment: &Payment, entry: Option<&crate::people::Payee>) -> Option<&'static str> {
+    match entry {
+        None => Some("the payee is not in the directory any more"),
+        Some(entry) if entry.frozen => Some("the payee is frozen"),
+        Some(entry) if entry.iban != payment.payee.iban => Some("the payee's account is another one"),
+        Some(entry) if entry.legal_name != payment.payee.legal_name => Some("the payee's legal name is another one"),
+        Some(_) => None,
+    }
+}
+
+fn turn(effect: &ClaimedEffect, then: Then) -> Turn {
+    Turn { id: effect.id.clone(), epoch: effect.epoch, then }
+}
+
+async fn end(ledger: &Ledger, effect: &ClaimedEffect, result: &str) -> Result<(), SettleError> {
+    ledger.decide(Work::Ended { turn: turn(effect, Then::Done(result.to_owned())) }).await?;
+    Ok(())
+}
+
+async fn happened(ledger: &Ledger, order: &Order, event: Event, turn: Turn) -> Result<(), SettleError> {
+    let name = event.name();
+    let work = Work::Happened { order: order.id.clone(), event, turn: Some(turn) };
+    if let Answer::Void(why) = ledger.decide(work).await? {
+        tracing::info!(order.id = %order.id, event = name, why, "what the bank said changes nothing");
+    }
+    Ok(())
+}
+
+fn kind(said: &BankSaid) -> &'static str {
+    Event::Bank { payment: 0, said: said.clone() }.name()
+}

@@ -1,0 +1,56 @@
+//! What stands in the effects table: the lane, and what to do as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, BankName, PlatformName};
+use crate::messages::Message;
+use crate::order::Effect;
+use crate::people::Language;
+
+/// Something to do outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Task {
+    /// An order's effect.
+    Order {
+        /// What.
+        effect: Effect,
+    },
+    /// A private message that belongs to no order.
+    Say {
+        /// To whom.
+        account: AccountId,
+        /// The handle to address.
+        handle: String,
+        /// In which language.
+        language: Language,
+        /// The phrase the person chose, if we know the person.
+        safe_phrase: Option<String>,
+        /// The private message it answers.
+        thread: Option<String>,
+        /// What.
+        message: Message,
+    },
+    /// The public word, once a day at most, on how to open a channel.
+    Hint {
+        /// Under which post.
+        post: String,
+        /// Its author.
+        handle: String,
+        /// In which language.
+        language: Language,
+    },
+}
+
+/// The lane towards a platform.
+pub fn platform_lane(platform: &PlatformName) -> String {
+    format!("dm:{platform}")
+}
+
+/// The lane towards a bank.
+pub fn bank_lane(bank: &BankName) -> String {
+    format!("bank:{bank}")
+}
+
+/// The lane that a human reads.
+pub const OPERATOR_LANE: &str = "operator";

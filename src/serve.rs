@@ -1,0 +1,105 @@
+//! Serving: starts the tasks of a running Obole, and stops them in order.
+//!
+//! Start: ledger, then lanes and the clock, then streams, then the web. Stop: streams and clock first (nothing new comes in), then the
+//! lanes (what is under way comes to its end, nothing more is claimed), then the web, then the ledger, then the store. What does
+//! not end in time is left as it is, which is as safe as a crash: its row is still there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::ledger::Ledger;
+use crate::app::{App, dispatch, expire, intake};
+
+/// How long calls under way may take to end before the process stops all the same.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running Obole.
+pub struct Serving {
+    app: Arc<App>,
+    ledger: Ledger,
+    keeper: JoinHandle<()>,
+    inward: CancellationToken,
+    lanes: CancellationToken,
+    edges: CancellationToken,
+    inward_tasks: TaskTracker,
+    lane_tasks: TaskTracker,
+    edge_tasks: TaskTracker,
+}
+
+impl Serving {
+    /// Starts everything that works without being asked: ledger, lanes, clock and streams.
+    pub fn start(app: Arc<App>) -> Self {
+        let (ledger, keep) = Ledger::open(app.clone());
+        let serving = Serving {
+            ledger,
+            keeper: tokio::spawn(keep),
+            inward: CancellationToken::new(),
+            lanes: CancellationToken::new(),
+            edges: CancellationToken::new(),
+            inward_tasks: TaskTracker::new(),
+            lane_tasks: TaskTracker::new(),
+            edge_tasks: TaskTracker::new(),
+            app,
+        };
+        let Serving { app, ledger, .. } = &serving;
+        serving.lane_tasks.spawn(dispatch::keep_dispatching(app.clone(), ledger.clone(), serving.lanes.clone()));
+        let (clock_app, clock_ledger) = (app.clone(), ledger.clone());
+        let passing = async move { expire::keep_expiring(&clock_app, &clock_ledger).await };
+        serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(passing));
+        for platform in app.platforms.values() {
+            let listening = intake::keep_listening(app.clone(), ledger.clone(), platform.clone());
+            serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(listening));
+        }
+        serving
+    }
+
+    /// The way to the ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Serves pages on these listeners until the end.
+    pub fn serve_web(&self, listeners: Vec<TcpListener>, router: axum::Router) {
+        for listener in listeners {
+            let stopped = self.edges.clone().cancelled_owned();
+            let serving = axum::serve(listener, router.clone()).with_graceful_shutdown(stopped);
+            self.edge_tasks.spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "the web part ended by itself");
+                }
+            });
+        }
+    }
+
+    /// Told when the pages are to end, so that open event streams do not hold the process.
+    pub fn end_of_pages(&self) -> CancellationToken {
+        self.edges.clone()
+    }
+
+    /// Stops in order, and leaves everything resumable.
+    pub async fn stop(self) {
+        self.inward.cancel();
+        self.inward_tasks.close();
+        self.inward_tasks.wait().await;
+        self.lanes.cancel();
+        self.lane_tasks.close();
+        if tokio::time::timeout(PATIENCE, self.lane_tasks.wait()).await.is_err() {
+            tracing::warn!("some calls did not end in time; they will be asked about at the next start");
+        }
+        self.edges.cancel();
+        self.edge_tasks.close();
+        if tokio::time::timeout(PATIENCE, self.edge_tasks.wait()).await.is_err() {
+            tracing::warn!("some page is still being read; it is cut off");
+        }
+        drop(self.ledger);
+        if tokio::time::timeout(PATIENCE, self.keeper).await.is_err() {
+            tracing::warn!("the ledger is still held by somebody; what is not committed has not happened");
+        }
+        self.app.store.close().await;
+    }
+}
