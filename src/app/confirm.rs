@@ -36,6 +36,18 @@ impl CodeSecret {
         CodeSecret(bytes)
     }
 
+    /// The bytes that 64 hexadecimal characters spell.
+    pub fn bytes_from_hex(text: &str) -> Option<[u8; 32]> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).ok()?;
+        }
+        Some(bytes)
+    }
+
     /// The six digits that confirm an order asked for with `salt`.
     pub fn confirmation_code(&self, order: &OrderId, salt: &str) -> String {
         let tag = self.tag("confirmation", &[order.as_str(), salt]);
@@ -89,7 +101,7 @@ pub(super) async fn answer(
         return Ok(());
     }
     match (word, code) {
-        (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::CodeAlone),
+        (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::YesWithoutCode),
         (Word::No, None) => {
             for order in &open {
                 let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
@@ -116,7 +128,12 @@ pub(super) async fn answer(
 }
 
 /// A cancel order: the order it answers, else all of the author's orders that are not submitting yet.
-pub(super) async fn cancel(desk: &mut Desk<'_>, payer: &LinkedPayer, replied_to: Option<&str>, thread: Option<&str>) -> Result<(), StoreError> {
+pub(super) async fn cancel(
+    desk: &mut Desk<'_>,
+    payer: &LinkedPayer,
+    replied_to: Option<&str>,
+    thread: Option<&str>,
+) -> Result<(), StoreError> {
     let named = match replied_to {
         Some(native_id) => desk.tx.orders_of_posts(&payer.link.platform, &[native_id]).await?,
         None => Vec::new(),

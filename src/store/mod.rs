@@ -16,6 +16,9 @@ pub mod posts;
 pub mod reports;
 
 use std::borrow::Cow;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
@@ -81,18 +84,28 @@ impl Ground {
 #[derive(Debug, Clone)]
 pub struct Store {
     engine: Engine,
+    /// Held as long as the store is open: a SQLite file serves one process.
+    sole_user: Option<Arc<File>>,
 }
 
 impl Store {
     /// Opens the store, brings its schema up to date, and refuses a store of the other ground.
+    ///
+    /// A SQLite file is opened by one process at a time; whoever held leases in it before is dead, so they are taken back.
     pub async fn open(location: &Location, ground: Ground) -> Result<Self, StoreError> {
+        let sole = if let Location::Sqlite(path) = location { Some(Arc::new(lock(path)?)) } else { None };
         let engine = Engine::open(location).await?;
         match &engine {
             Engine::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
             Engine::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
         }
-        let store = Store { engine };
+        let store = Store { engine, sole_user: sole };
         store.claim_ground(ground).await?;
+        if store.sole_user.is_some() {
+            let mut tx = store.begin().await?;
+            tx.take_leases_back().await?;
+            tx.commit().await?;
+        }
         Ok(store)
     }
 
@@ -126,6 +139,23 @@ impl Store {
             "this database is a {found} database and is not used for {}; give another --data directory or database URL",
             ground.as_str()
         )))
+    }
+}
+
+/// Locks the file beside a SQLite store, which another process that serves it holds.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let beside = path.with_extension("lock");
+    let cannot = |error: &dyn std::fmt::Display| {
+        StoreError::WrongGround(format!("cannot open the database {}: {error} ({})", path.display(), beside.display()))
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(|error| cannot(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::WrongGround(format!(
+            "another Obole is using the database {}; a SQLite database serves one at a time (several share a PostgreSQL)",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(cannot(&error)),
     }
 }
 

@@ -1,0 +1,205 @@
+//! The payee directory as an operator writes it: who may be paid, by which handle they are named, under which hashtag they collect.
+//!
+//! The operator names handles, since people read them; what is kept is the immutable id that a platform says the handle names. Once
+//! pinned, a handle stays with that id: if it later names another account, somebody else has taken it over, and the payee is frozen
+//! until an operator has looked. Registering the same directory again changes nothing, so every start does it.
+
+use std::collections::HashMap;
+
+use super::App;
+use crate::entropy::Entropy;
+use crate::iban::Iban;
+use crate::ids::{AccountId, PayeeId, PlatformName};
+use crate::money::Money;
+use crate::people::{Campaign, Class, Payee, PayeeIdentity};
+use crate::platform::Account;
+use crate::store::StoreError;
+
+/// An entry of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayeeEntry {
+    /// The operator's own name for the entry; it never changes, so that an entry read twice is one entry.
+    pub slug: String,
+    /// The verified legal name.
+    pub legal_name: String,
+    /// What kind of payee it is.
+    pub class: Class,
+    /// The verified account.
+    pub iban: Iban,
+    /// The number in the charities' or companies' registry.
+    pub registry_number: Option<String>,
+    /// By which handles it is named.
+    pub accounts: Vec<PayeeHandle>,
+}
+
+/// A payee's handle on a platform: `user` or `user@domain`, without the at sign in front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayeeHandle {
+    /// The connection.
+    pub platform: PlatformName,
+    /// The handle.
+    pub handle: String,
+}
+
+/// A hashtag under which a payee collects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignEntry {
+    /// The hashtag, with or without `#`.
+    pub tag: String,
+    /// What it is called.
+    pub title: String,
+    /// The slug of the payee that collects.
+    pub payee: String,
+    /// What it hopes to reach.
+    pub goal: Option<Money>,
+}
+
+/// Something an operator should know about the directory. None of them stops the others from being registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// The handle was pinned to another account than the one it names now; the payee is frozen.
+    #[error("{handle} on {platform} names another account than it did, so the payee {slug} is frozen until it is verified again")]
+    Moved {
+        /// Which entry.
+        slug: String,
+        /// Where.
+        platform: PlatformName,
+        /// Which handle.
+        handle: String,
+    },
+    /// Nobody has the handle.
+    #[error("nobody is called {handle} on {platform}; the payee {slug} cannot be named by it")]
+    Nobody {
+        /// Which entry.
+        slug: String,
+        /// Where.
+        platform: PlatformName,
+        /// Which handle.
+        handle: String,
+    },
+    /// The account speaks for another payee already.
+    #[error("{handle} on {platform} belongs to another payee than {slug}")]
+    Taken {
+        /// Which entry.
+        slug: String,
+        /// Where.
+        platform: PlatformName,
+        /// Which handle.
+        handle: String,
+    },
+    /// The platform could not be asked; what was pinned before stays.
+    #[error("{handle} of the payee {slug} could not be looked up on {platform}: {why}")]
+    NotLookedUp {
+        /// Which entry.
+        slug: String,
+        /// Where.
+        platform: PlatformName,
+        /// Which handle.
+        handle: String,
+        /// One sentence.
+        why: String,
+    },
+    /// The campaign names a payee that the directory does not have.
+    #[error("the campaign {tag} is of {slug}, which is not in the directory")]
+    NoSuchPayee {
+        /// Which campaign.
+        tag: String,
+        /// The payee it names.
+        slug: String,
+    },
+}
+
+/// What a handle was found to name.
+enum Found {
+    Account(AccountId),
+    Nobody,
+    NotAsked(String),
+}
+
+/// Registers payees and campaigns, and tells what an operator should know. The platforms are asked first, then everything is
+/// written in one transaction.
+pub async fn register(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEntry]) -> Result<Vec<Finding>, StoreError> {
+    let mut looked_up = Vec::with_capacity(payees.len());
+    for entry in payees {
+        let mut found = Vec::with_capacity(entry.accounts.len());
+        for account in &entry.accounts {
+            found.push(look_up(app, account).await);
+        }
+        looked_up.push(found);
+    }
+    let mut findings = Vec::new();
+    let mut ids: HashMap<&str, PayeeId> = HashMap::with_capacity(payees.len());
+    let mut tx = app.store.begin().await?;
+    for (entry, found) in payees.iter().zip(looked_up) {
+        let id = tx.save_payee(&entry.slug, &entry.as_payee(app)).await?;
+        for (account, found) in entry.accounts.iter().zip(found) {
+            let PayeeHandle { platform, handle } = account.clone();
+            let slug = entry.slug.clone();
+            let account = match found {
+                Found::Account(account) => account,
+                Found::Nobody => {
+                    findings.push(Finding::Nobody { slug, platform, handle });
+                    continue;
+                }
+                Found::NotAsked(why) => {
+                    findings.push(Finding::NotLookedUp { slug, platform, handle, why });
+                    continue;
+                }
+            };
+            let pinned = tx.pinned_account(&platform, &id, &handle).await?;
+            if pinned.is_some_and(|pinned| pinned != account) {
+                tx.freeze_payee(&id).await?;
+                findings.push(Finding::Moved { slug, platform, handle });
+                continue;
+            }
+            let identity = PayeeIdentity { platform, account, handle, payee: id.clone() };
+            if !tx.save_payee_identity(&identity).await? {
+                findings.push(Finding::Taken { slug, platform: identity.platform, handle: identity.handle });
+            }
+        }
+        ids.insert(&entry.slug, id);
+    }
+    for campaign in campaigns {
+        let tag = folded(&campaign.tag);
+        match ids.get(campaign.payee.as_str()) {
+            Some(payee) => {
+                let title = campaign.title.clone();
+                tx.save_campaign(&Campaign { tag, title, payee: payee.clone(), goal: campaign.goal }).await?;
+            }
+            None => findings.push(Finding::NoSuchPayee { tag, slug: campaign.payee.clone() }),
+        }
+    }
+    tx.commit().await?;
+    Ok(findings)
+}
+
+impl PayeeEntry {
+    /// The entry as it is stored if it is new; one that exists keeps its id and its frozen mark.
+    fn as_payee(&self, app: &App) -> Payee {
+        let entropy: &dyn Entropy = app.entropy.as_ref();
+        Payee {
+            id: PayeeId::new(app.clock.now(), entropy),
+            legal_name: self.legal_name.clone(),
+            class: self.class,
+            iban: self.iban.clone(),
+            registry_number: self.registry_number.clone(),
+            frozen: false,
+        }
+    }
+}
+
+async fn look_up(app: &App, account: &PayeeHandle) -> Found {
+    let Some(platform) = app.platforms.get(&account.platform) else {
+        return Found::NotAsked("no platform of this name is connected".to_owned());
+    };
+    match platform.look_up(&account.handle).await {
+        Ok(Some(Account { id, .. })) => Found::Account(id),
+        Ok(None) => Found::Nobody,
+        Err(error) => Found::NotAsked(error.to_string()),
+    }
+}
+
+/// The hashtag as the order language folds it.
+fn folded(tag: &str) -> String {
+    tag.trim_start_matches('#').to_lowercase()
+}

@@ -1,0 +1,88 @@
+//! The command line: which words there are, and which room each leads to.
+//!
+//! Without a word, `obole` starts the sandbox: itself, a small town and a small bank, with no configuration and no account
+//! anywhere. Every command ends with a code of [`crate::exit::ExitCode`], and every mistake with one sentence on standard error.
+
+mod check_config;
+mod parse;
+mod replay;
+mod run;
+mod sandbox;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::demo;
+use crate::exit::ExitCode;
+use crate::telemetry;
+use crate::terminal::complain;
+
+/// Payments that start from a public post.
+#[derive(Debug, Parser)]
+#[command(name = "obole", version, about, long_about = None, arg_required_else_help = false)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Word>,
+    #[command(flatten)]
+    sandbox: sandbox::SandboxArgs,
+    #[command(flatten)]
+    log: telemetry::LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Word {
+    /// Start Obole with a town and a bank to play in (the same as no command)
+    Sandbox(sandbox::SandboxCommand),
+    /// Let many people enrol, post and answer, and compare the bank's sum with ours
+    Demo(demo::DemoArgs),
+    /// Start Obole with real platforms and banks
+    Run(run::RunArgs),
+    /// Feed recorded platform events through the intake
+    Replay(replay::ReplayArgs),
+    /// Say how a text is read
+    Parse(parse::ParseArgs),
+    /// Name the key and line of every mistake in a configuration
+    CheckConfig(check_config::CheckConfigArgs),
+}
+
+/// Where a serving command keeps its data and listens.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Directory for the database and what the sandbox remembers; made if missing
+    #[arg(long, value_name = "DIR", default_value = "obole-sandbox")]
+    pub data: PathBuf,
+    /// Where the web part listens
+    #[arg(long, value_name = "ADDR", default_value = "localhost:8080")]
+    pub listen: String,
+}
+
+/// Reads the command line, does what it says, and gives the code to exit with.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // clap prints help and version as errors that succeed.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
+        }
+    };
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return complain(&anyhow::anyhow!("the TLS provider is installed already"), ExitCode::Internal);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&anyhow::Error::new(error).context("no threads to run on"), ExitCode::Internal),
+    };
+    runtime.block_on(async {
+        match line.command {
+            None => sandbox::sandbox(line.sandbox, &line.log).await,
+            Some(Word::Sandbox(command)) => sandbox::command(command, &line.log).await,
+            Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
+            Some(Word::Run(args)) => run::run(args, &line.log).await,
+            Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
+            Some(Word::Parse(args)) => parse::parse(args),
+            Some(Word::CheckConfig(args)) => check_config::check_config(&args),
+        }
+    })
+}
