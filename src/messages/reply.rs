@@ -279,7 +279,7 @@ mod tests {
                 This order is already decided; your answer changed nothing.
                 To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Reply YES and the code to pay, NO to refuse everything that waits. To withdraw an order, answer your post with my handle and #cancel.
                 I did not understand this, and nothing was paid. Reply YES and the code, NO, or HELP.
-                Nothing was changed: I need YES and the code of one order together, such as YES 123456, to pay; or NO to refuse.
+                Nothing was changed: I need YES and the code of one order together to pay; or NO to refuse.
                 I do not know this enrolment code. Check it on the page where you saw it, or start there again.
                 This enrolment code has expired. Go back to the page to get a new one.
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
@@ -304,7 +304,7 @@ mod tests {
                 Cet ordre est déjà décidé~; votre réponse n'a rien changé.
                 Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement~: OUI et le code pour payer, NON pour tout refuser. Pour retirer un ordre, répondez à votre publication avec mon nom et #annuler.
                 Je n'ai pas compris, et rien n'a été payé. Répondez OUI et le code, NON, ou AIDE.
-                Rien n'a été changé~: il me faut OUI et le code d'un ordre ensemble, comme OUI 123456, pour payer~; ou NON pour refuser.
+                Rien n'a été changé~: il me faut OUI et le code d'un ordre ensemble pour payer~; ou NON pour refuser.
                 Je ne connais pas ce code d'inscription. Vérifiez-le sur la page où vous l'avez vu, ou recommencez là-bas.
                 Ce code d'inscription a expiré. Retournez sur la page pour en obtenir un autre.
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.
