@@ -4,10 +4,13 @@ pub mod clock;
 pub mod entropy;
 pub mod iban;
 pub mod ids;
+pub mod language;
 pub mod money;
 pub mod order;
 pub mod people;
 
+#[cfg(feature = "service")]
+pub mod app;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
@@ -23,6 +26,10 @@ pub mod platform;
 #[cfg(feature = "service")]
 pub mod sandbox;
 #[cfg(feature = "service")]
+pub mod serve;
+#[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]
 pub mod telemetry;
+#[cfg(feature = "service")]
+pub mod terminal;
