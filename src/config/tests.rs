@@ -145,7 +145,7 @@ goal = "50.000 EUR"
     line 15: platforms.town.send_windows[0].period is not a key that Obole knows (known here: limit, period_seconds)
     line 18: banks.main.base_url is the sandbox, which a production configuration does not use
     line 19: banks.main.product has to be sepa-credit-transfers or instant-sepa-credit-transfers
-    line 20: banks.main.psu_ip_address has to be an IP address, e.g. 192.0.2.1
+    line 20: banks.main.psu_ip_address has to be an IPv4 address, e.g. 192.0.2.1
     line 21: banks.main.requests_per_second has to be a whole number, not string
     line 23: limits.currency is not an ISO 4217 currency code such as EUR
     line 24: limits.to_person_minor has to be a whole number, not float
@@ -330,7 +330,7 @@ fn people_get_a_drawing_and_machines_get_json() {
      60 │ prodct = "instant-sepa-credit-transfers"
         · ───┬──
         ·    ╰── here
-     61 │ # Sent as PSU-IP-Address, which the interface requires, where the payer is not on a page of ours: this server's own address.
+     61 │ # Sent as PSU-IP-Address, which the interface requires, where the payer is not on a page of ours: this server's own IPv4
         ╰────
       help: did you mean product?
     "#);
