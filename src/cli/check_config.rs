@@ -45,5 +45,5 @@ pub(super) fn report(error: ConfigError, as_json: bool) -> ExitCode {
     } else {
         say_aside(&format!("{:?}", miette::Report::new(error)));
     }
-    ExitCode::Config
+    ExitCode::Configuration
 }
