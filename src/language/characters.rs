@@ -11,8 +11,14 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 const SOURCE: &str = include_str!("../../grammar/characters.toml");
 
-/// Code points below this are classified once. It ends with Arabic: what comes after is rare in posts, or dense (CJK, emoji).
-const TABLE_END: u32 = 0x800;
+/// Code points below this are classified once: all that posts are full of, up to currency signs, punctuation and kana.
+const TABLE_END: u32 = 0x3100;
+
+/// Scripts with letters that change when they are folded, and are common, end here (with Arabic).
+const CASED_END: u32 = 0x800;
+
+/// The unified ideographs, which are all alike.
+const IDEOGRAPHS: std::ops::RangeInclusive<char> = '\u{4E00}'..='\u{9FFF}';
 
 /// A set of classes, as bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,9 @@ impl Class {
     pub(super) const EMOJI_MARK: Class = Class(1 << 18);
     /// A space other than the plain one that may group digits (section 5.4).
     pub(super) const GROUPING: Class = Class(1 << 19);
+
+    /// Folds to itself, whatever stands beside it (among such characters and ASCII).
+    pub(super) const FOLDED: Class = Class(1 << 20);
 
     /// Whether one of the classes of `other` is among these.
     pub(super) const fn is(self, other: Class) -> bool {
@@ -111,6 +120,7 @@ impl CodePoints {
 /// The compiled classes.
 pub(super) struct Characters {
     table: Box<[Class]>,
+    ideograph: Class,
     /// Disjoint, ascending: what the file adds to the general category, from this code point up to the next entry.
     specials: Box<[(u32, Class)]>,
     digit_zeros: Box<[u32]>,
@@ -162,8 +172,9 @@ impl Characters {
         let specials = borders.into_iter().map(|border| (border, class_at(border))).collect();
         let zeros = file.digit_zeros.iter().map(|zero| zero.range().map(|(code, _)| code));
         let digit_zeros = zeros.collect::<Result<Box<[u32]>, String>>()?;
-        let mut compiled = Characters { table: Box::default(), specials, digit_zeros };
+        let mut compiled = Characters { table: Box::default(), ideograph: Class(0), specials, digit_zeros };
         compiled.table = (0..TABLE_END).map(|code| char::from_u32(code).map_or(Class(0), |c| compiled.compute(c))).collect();
+        compiled.ideograph = compiled.compute(*IDEOGRAPHS.start());
         Ok(compiled)
     }
 
@@ -171,6 +182,7 @@ impl Characters {
     pub(super) fn class(&self, c: char) -> Class {
         match self.table.get(c as usize) {
             Some(class) => *class,
+            None if IDEOGRAPHS.contains(&c) => self.ideograph,
             None => self.compute(c),
         }
     }
@@ -226,7 +238,13 @@ impl Characters {
         if c == '_' {
             class = class.or(Class::TAG);
         }
-        class
+        // Marks and Hangul letters join what stands before them; kana and unified ideographs never change.
+        let folds_to_itself = match c as u32 {
+            0..CASED_END => !class.is(Class::MARK) && fully_folded(c.encode_utf8(&mut [0; 4])) == c.to_string(),
+            0x3041..=0x3096 | 0x30A1..=0x30FA | 0x30FC | 0x4E00..=0x9FFF => true,
+            _ => false,
+        };
+        if folds_to_itself { class.or(Class::FOLDED) } else { class }
     }
 
     /// The value of a decimal digit of one of the served systems, and which system (section 5.1).
@@ -254,21 +272,31 @@ impl Characters {
 
 /// `fold(s) = NFKC(lowercase(NFKC(s)))`, section 2.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+    let mut folded = String::with_capacity(text.len());
+    if !fold_simply(text, &mut folded) {
+        return fully_folded(text);
     }
+    folded
+}
+
+fn fully_folded(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+/// Folds ASCII and what folds to itself; gives up at anything else.
+fn fold_simply(text: &str, folded: &mut String) -> bool {
+    folded.push_str(text);
+    folded.make_ascii_lowercase();
+    text.is_ascii() || text.chars().all(|c| c.is_ascii() || characters().class(c).is(Class::FOLDED))
 }
 
 /// As [`fold`], with `’` as `'` (words, section 2), into a buffer that the caller uses again.
 pub(super) fn fold_word_into(text: &str, buffer: &mut String) {
     buffer.clear();
-    if text.is_ascii() {
-        buffer.push_str(text);
-        buffer.make_ascii_lowercase();
-    } else {
-        let lower = text.nfkc().collect::<String>().to_lowercase();
-        buffer.extend(lower.nfkc().map(|c| if c == '’' { '\'' } else { c }));
+    if !fold_simply(text, buffer) {
+        let folded = fully_folded(text);
+        buffer.clear();
+        buffer.extend(folded.chars().map(|c| if c == '’' { '\'' } else { c }));
     }
 }
 
@@ -288,7 +316,7 @@ mod tests {
     #[test]
     fn looked_up_and_computed_classes_agree() {
         let characters = characters();
-        for c in (0..TABLE_END).filter_map(char::from_u32) {
+        for c in (0..0x1_0000).filter_map(char::from_u32) {
             assert!(characters.class(c) == characters.compute(c), "{c:?}");
         }
     }
@@ -331,6 +359,15 @@ mod tests {
         assert_eq!(served('²'), None);
         for (zero, one) in [('0', '1'), ('߀', '߁'), ('𝟎', '𝟏'), ('𝟘', '𝟙'), ('০', '১')] {
             assert!(characters().is_zero(zero) && !characters().is_zero(one), "{zero}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_of_folding_gives_the_same() {
+        let folded: Vec<char> = ('\u{80}'..='\u{ffff}').filter(|c| characters().class(*c).is(Class::FOLDED)).collect();
+        assert!(folded.len() > 21_000);
+        for pair in folded.windows(2).map(String::from_iter).chain(folded.iter().map(|c| format!("A{c}z"))) {
+            assert_eq!(fold(&pair), fully_folded(&pair), "{pair}");
         }
     }
 

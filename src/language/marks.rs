@@ -18,6 +18,9 @@ pub(super) fn mark_at(visible: &str, at: usize, buffer: &mut String) -> Option<F
         let letter_last = characters().class_before(here, found.length).is(Class::LETTER);
         !(letter_last && (edge(characters().first_class(after)) || after.starts_with('_')))
     };
+    if !vocabulary().may_be_symbol(letters) {
+        return code(letters, buffer).filter(ends_free);
+    }
     let next = here[letters.len()..].chars().next().map_or(0, char::len_utf8);
     // `Fr.` before `Fr`, `US$` before a code.
     let longer = symbol(&here[..letters.len() + next]).filter(|found| found.length > letters.len());

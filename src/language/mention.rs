@@ -167,8 +167,8 @@ pub(super) fn bech32(c: char) -> bool {
 
 /// A bot's own name, as it is compared: its handle, and its user name alone where the handle has a domain.
 pub(super) fn bot_name(handle: &str, bot: &str) -> bool {
-    let user = bot.split_once('@').map(|(user, _)| user);
-    !bot.is_empty() && (handle.eq_ignore_ascii_case(bot) || user.is_some_and(|user| handle.eq_ignore_ascii_case(user)))
+    let starts = bot.get(..handle.len()).is_some_and(|start| handle.eq_ignore_ascii_case(start));
+    starts && !handle.is_empty() && matches!(bot.as_bytes().get(handle.len()), None | Some(b'@'))
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ impl FoundPhrase {
 impl Post<'_> {
     /// The phrase that starts at a token.
     pub(super) fn phrase_from(&self, first: usize) -> Option<FoundPhrase> {
+        if !self.may_be_phrase(first) {
+            return None;
+        }
         let words = self.phrase_words(first..first + PHRASE_WORDS);
         let longest = (1..=words.len()).rev().find_map(|count| {
             let role = vocabulary().phrase(words[..count].iter().copied())?;
@@ -42,12 +45,24 @@ impl Post<'_> {
 
     /// The phrase that ends at a token.
     pub(super) fn phrase_to(&self, last: usize) -> Option<FoundPhrase> {
+        if !self.may_be_phrase(last) {
+            return None;
+        }
         let longest = (0..PHRASE_WORDS).rev().filter_map(|back| last.checked_sub(back)).find_map(|first| {
             let words = self.phrase_words(first..last + 1);
             let role = vocabulary().phrase((words.len() == last + 1 - first).then_some(words)?.into_iter())?;
             Some(self.found(role, first, last))
         });
         longest.or_else(|| self.part_of_run(last, last, false))
+    }
+
+    /// Whether a token is a slash, a word of some phrase, or a run that may hold one: mostly it is not.
+    fn may_be_phrase(&self, token: usize) -> bool {
+        match self.tokens.get(token).map(|token| &token.kind) {
+            Some(Kind::Punctuation('/') | Kind::CjkWord(_)) => true,
+            Some(Kind::Word(word)) => word.is_in_phrases(),
+            _ => false,
+        }
     }
 
     fn found(&self, role: PhraseRole, first: usize, last: usize) -> FoundPhrase {

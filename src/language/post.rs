@@ -1,6 +1,8 @@
 //! A post as it is judged: its tokens, sums, verbs and hashtags, found once and then only looked at.
 
 use super::Context;
+use std::collections::HashSet;
+
 use super::amounts::{Amounts, Candidate, amounts};
 use super::command::VerbKind;
 use super::span::Span;
@@ -38,6 +40,25 @@ pub(super) struct Post<'t> {
     pub(super) hashtags: Vec<String>,
 }
 
+/// Which of many names were there already; a few are simply compared.
+#[derive(Default)]
+pub(super) struct Seen(HashSet<String>);
+
+impl Seen {
+    const FEW: usize = 8;
+
+    /// Whether `name` is not among `listed`, which holds every name that was new.
+    pub(super) fn is_new(&mut self, listed: &[String], name: &str) -> bool {
+        if listed.len() < Seen::FEW {
+            return !listed.iter().any(|other| other == name);
+        }
+        if self.0.is_empty() {
+            self.0.extend(listed.iter().cloned());
+        }
+        self.0.insert(name.to_owned())
+    }
+}
+
 impl<'t> Post<'t> {
     pub(super) fn take(text: &'t str, context: &'t Context<'t>) -> Post<'t> {
         let tokens = tokens(text, context);
@@ -55,7 +76,7 @@ impl<'t> Post<'t> {
     }
 
     fn sort_hashtags(&mut self) {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = Seen::default();
         for (token, Token { kind, span, .. }) in self.tokens.iter().enumerate() {
             match kind {
                 Kind::Hashtag(Some(TagRole::Verb(kind, languages))) => {
@@ -66,7 +87,7 @@ impl<'t> Post<'t> {
                     if let Some(charity) = self.context.campaigns.get(&name) {
                         self.campaigns.push(CampaignTag { token, name: name.clone(), charity });
                     }
-                    if seen.insert(name.clone()) {
+                    if seen.is_new(&self.hashtags, &name) {
                         self.hashtags.push(name);
                     }
                 }

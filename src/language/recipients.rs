@@ -8,7 +8,7 @@ use super::amounts::Candidate;
 use super::command::{Kind as OrderKind, RecipientRule};
 use super::error::{Code, Fault};
 use super::phrases::FoundPhrase;
-use super::post::Post;
+use super::post::{Post, Seen};
 use super::span::Span;
 use super::tokens::{Kind, Mention, Token};
 use super::vocabulary::{SmallWord, vocabulary};
@@ -254,12 +254,17 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
 
 /// The mentions as payees; a repeated handle counts once.
 fn by_mention(post: &Post<'_>, mentions: Vec<usize>, rule: RecipientRule) -> Chosen {
-    let mut seen = std::collections::HashSet::new();
-    let payees = mentions.iter().filter_map(|mention| {
+    let mut seen = Seen::default();
+    let mut handles: Vec<String> = Vec::new();
+    let mut payees = Vec::new();
+    for mention in &mentions {
         let handle = post.handle(*mention).to_ascii_lowercase();
-        seen.insert(handle.clone()).then(|| Payee { handle, span: post.span(*mention), campaign: None })
-    });
-    Chosen { payees: payees.collect(), tokens: mentions, rule }
+        if seen.is_new(&handles, &handle) {
+            payees.push(Payee { handle: handle.clone(), span: post.span(*mention), campaign: None });
+            handles.push(handle);
+        }
+    }
+    Chosen { payees, tokens: mentions, rule }
 }
 
 /// Section 7, 6: what is wrong with those who were chosen.

@@ -1,3 +1,5 @@
 //! The order language, read through the line that the command line reads and writes.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test that cannot go on is a failed test")]
+
 mod examples;
