@@ -1,0 +1,113 @@
+//! The pages: where a person enrols, sees an order, and sees what a campaign has brought in.
+//!
+//! Every page is one column that works on a phone, without scripts and in French and English; a small script only keeps pages up to
+//! date and copies texts. Nothing is loaded from anywhere else. What a page says is read through `app`; what a person does goes through
+//! `app` too. The enrolment's addresses also answer a program that asks for JSON.
+//!
+//! | address | what |
+//! |---|---|
+//! | `GET /` | what this is (unless something else is mounted there, see [`router_around`]) |
+//! | `/enrol…` | linking an account, see [`enrol`] |
+//! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
+//! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
+//! | `GET /c/{tag}`, `…/events` | a campaign |
+//! | `GET /livez`, `/readyz` | for whoever watches the process |
+
+pub(crate) mod assets;
+mod campaign;
+pub(crate) mod dress;
+pub mod enrol;
+pub(crate) mod failure;
+mod front;
+pub(crate) mod live;
+mod order;
+pub(crate) mod shell;
+pub(crate) mod visitor;
+pub(crate) mod words;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::app::ledger::Ledger;
+use crate::store::Ground;
+
+/// What the pages are made from.
+pub struct WebConfig {
+    /// Everything the verbs need.
+    pub app: Arc<App>,
+    /// Where a person's word is decided about.
+    pub ledger: Ledger,
+    /// Whether the money is real; pages of a sandbox say that it is not.
+    pub ground: Ground,
+    /// The origins (`https://bank.example`) of the banks' own pages, to which a form may lead.
+    pub bank_origins: Vec<String>,
+    /// How many enrolments may be begun from one address in a minute.
+    pub enrolments_per_minute: NonZeroU32,
+    /// A reverse proxy in front of us writes the visitor's address at the end of `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Told when the pages are to end, so that open streams do not hold the process.
+    pub end: CancellationToken,
+}
+
+/// What every handler holds.
+pub(crate) struct WebState {
+    pub(crate) app: Arc<App>,
+    pub(crate) ledger: Ledger,
+    pub(crate) ground: Ground,
+    pub(crate) behind_proxy: bool,
+    pub(crate) end: CancellationToken,
+    pub(crate) beginners: enrol::Beginners,
+    pub(crate) streams: Arc<Semaphore>,
+    policy: dress::Headers,
+}
+
+/// All pages.
+pub fn router(config: WebConfig) -> Router {
+    let state = state(config);
+    let front = Router::new().route("/", get(front::show)).with_state(state.clone());
+    around(state, front)
+}
+
+/// All pages but `/`, with what `front` has beside them; it gets the same headers, limits and error pages.
+pub fn router_around(config: WebConfig, front: Router) -> Router {
+    around(state(config), front)
+}
+
+fn state(config: WebConfig) -> Arc<WebState> {
+    let secure = config.app.public_url.starts_with("https://");
+    Arc::new(WebState {
+        policy: dress::Headers::new(&config.bank_origins, secure),
+        app: config.app,
+        ledger: config.ledger,
+        ground: config.ground,
+        behind_proxy: config.behind_proxy,
+        end: config.end,
+        beginners: enrol::Beginners::new(config.enrolments_per_minute),
+        streams: Arc::new(Semaphore::new(live::STREAMS)),
+    })
+}
+
+fn around(state: Arc<WebState>, front: Router) -> Router {
+    let pages = Router::new()
+        .route("/enrol", get(enrol::show).post(enrol::begin))
+        .route("/enrol/return", get(enrol::come_back))
+        .route("/enrol/account", post(enrol::choose))
+        .route("/enrol/code", post(enrol::renew))
+        .route("/enrol/word", post(enrol::say))
+        .route("/orders/{id}", get(order::show))
+        .route("/orders/{id}/events", get(order::events))
+        .route("/bank/return/{id}", get(order::bank_return))
+        .route("/c/{tag}", get(campaign::show))
+        .route("/c/{tag}/events", get(campaign::events))
+        .route("/livez", get(front::livez))
+        .route("/readyz", get(front::readyz))
+        .route("/assets/{file}", get(assets::serve))
+        .with_state(state.clone());
+    dress::layered(pages.merge(front), state)
+}
