@@ -18,6 +18,7 @@ pub mod directory;
 pub mod dispatch;
 pub mod enrol;
 pub mod expire;
+mod glance;
 pub mod intake;
 pub mod ledger;
 mod settle;

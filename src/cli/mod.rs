@@ -16,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::demo;
 use crate::exit::ExitCode;
 use crate::telemetry;
+use crate::terminal::complain;
 
 /// Payments that start from a public post.
 #[derive(Debug, Parser)]
@@ -84,30 +85,4 @@ pub fn main() -> ExitCode {
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }
     })
-}
-
-/// One sentence on standard error: what could not be done, and because of what.
-#[expect(clippy::print_stderr, reason = "this is the program's voice on the command line")]
-pub fn complain(error: &anyhow::Error, code: ExitCode) -> ExitCode {
-    eprintln!("obole: {error:#}");
-    code
-}
-
-/// Ctrl-C or SIGTERM. A second one ends the process at once, which is as safe as a crash.
-pub async fn asked_to_stop() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-            return;
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
-    tokio::spawn(async {
-        let _ = tokio::signal::ctrl_c().await;
-        std::process::exit(130);
-    });
 }

@@ -29,6 +29,12 @@ pub fn listen(address: &str) -> anyhow::Result<Vec<TcpListener>> {
     listeners.into_iter().map(into_tokio).collect()
 }
 
+/// How people write the address of these listeners: by name, since passkeys refuse a bare IP address.
+pub fn url_of(listeners: &[TcpListener]) -> anyhow::Result<String> {
+    let bound = listeners.first().context("no address was opened")?.local_addr()?;
+    Ok(format!("http://localhost:{}", bound.port()))
+}
+
 fn split(address: &str) -> anyhow::Result<(&str, u16)> {
     let (host, port) = address.rsplit_once(':').with_context(|| format!("{address:?} is not an address of the form host:port"))?;
     let port = port.parse().with_context(|| format!("{port:?} in {address:?} is not a port (0 to 65535)"))?;

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::person::Sandbox;
 use super::seed::{self, Seeded};
-use super::{bank, town};
+use super::{bank, playground, town};
 use crate::app::{App, CodeSecret, Parts, directory};
 use crate::bank::berlin_group::{self, BerlinGroup};
-use crate::bank::fake::FakeBank;
+use crate::bank::fake::{FakeBank, Settings};
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy, random_bytes};
 use crate::ids::{BankName, PlatformName, hex};
@@ -28,6 +28,7 @@ use crate::platform::fake::{Limits, Town};
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
 use crate::store::{Ground, Location, Store};
+use crate::web;
 
 /// How Obole names its connection to the town.
 pub const TOWN: &str = "town";
@@ -74,31 +75,15 @@ pub struct Whole {
 pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    std::fs::create_dir_all(&setup.data).with_context(|| format!("cannot make the data directory {}", setup.data.display()))?;
+    make(&setup.data)?;
     // Before anything else is touched: a second process on the same directory is told so by this.
     let store = Store::open(&Location::Sqlite(setup.data.join("obole.db")), Ground::Sandbox).await?;
 
     let servers = CancellationToken::new();
-    let people = Town::open(&setup.data.join("town.journal"), setup.town_limits, entropy.clone()).context("the sandbox town cannot be opened")?;
-    let town = town::serve(town::TownServer {
-        town: Arc::new(people),
-        clock: clock.clone(),
-        listen: setup.town_listen.clone(),
-        public_url: None,
-        heartbeat: town::HEARTBEAT,
-        shutdown: servers.clone(),
-    })
-    .await?;
-    let books = FakeBank::open(&setup.data.join("bank.journal"), Default::default(), clock.clone(), entropy.clone())
-        .context("the sandbox bank cannot be opened")?;
-    let bank = bank::serve(bank::SandboxBank {
-        bank: Arc::new(books),
-        address: setup.bank_listen.clone(),
-        public_url: None,
-        bearer_token: None,
-        shutdown: servers.clone(),
-    })
-    .await?;
+    let people = open_town(&setup.data, setup.town_limits, entropy.clone())?;
+    let town = serve_town(&setup.data, people, setup.town_listen.clone(), clock.clone(), servers.clone()).await?;
+    let books = open_bank(&setup.data, clock.clone(), entropy.clone())?;
+    let bank = serve_bank(books, setup.bank_listen.clone(), servers.clone()).await?;
 
     let sandbox = Sandbox::at(&town.public_url, &bank.public_url)?;
     let platform_name = PlatformName::from(TOWN);
@@ -131,7 +116,67 @@ pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
     Ok(Whole { app, serving, sandbox, seeded, servers, town, bank })
 }
 
+/// Opens the town that a data directory remembers.
+pub fn open_town(data: &Path, limits: Limits, entropy: Arc<dyn Entropy>) -> anyhow::Result<Arc<Town>> {
+    make(data)?;
+    let town = Town::open(&data.join("town.journal"), limits, entropy).context("the sandbox town cannot be opened")?;
+    Ok(Arc::new(town))
+}
+
+/// Opens the bank that a data directory remembers.
+pub fn open_bank(data: &Path, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Arc<FakeBank>> {
+    make(data)?;
+    let bank = FakeBank::open(&data.join("bank.journal"), Settings::default(), clock, entropy).context("the sandbox bank cannot be opened")?;
+    Ok(Arc::new(bank))
+}
+
+/// Serves the town of a data directory.
+pub async fn serve_town(
+    data: &Path,
+    town: Arc<Town>,
+    listen: String,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<town::Serving> {
+    let identity_url = Some(identity(data, &listen)?);
+    let heartbeat = town::HEARTBEAT;
+    town::serve(town::TownServer { town, clock, listen, public_url: None, identity_url, heartbeat, shutdown }).await
+}
+
+/// Serves a bank.
+pub async fn serve_bank(bank: Arc<FakeBank>, address: String, shutdown: CancellationToken) -> anyhow::Result<bank::Running> {
+    bank::serve(bank::SandboxBank { bank, address, public_url: None, bearer_token: None, shutdown }).await
+}
+
+/// What the town's posts are called by, wherever it is served: written down on the first start, because payment keys are made from it.
+fn identity(data: &Path, listen: &str) -> anyhow::Result<String> {
+    let path = data.join("town.identity");
+    let cannot = || format!("the town's identity in {}", path.display());
+    match std::fs::read_to_string(&path) {
+        Ok(url) => Ok(url.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let url = format!("http://{listen}");
+            let beside = path.with_extension("new");
+            std::fs::write(&beside, &url).and_then(|()| std::fs::rename(&beside, &path)).with_context(cannot)?;
+            Ok(url)
+        }
+        Err(error) => Err(error).with_context(cannot),
+    }
+}
+
+fn make(data: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the data directory {}", data.display()))
+}
+
 impl Whole {
+    /// Serves the product's pages, and the page to play on.
+    pub fn open_pages(&self, listeners: Vec<TcpListener>) {
+        let stop = self.serving.end_of_pages();
+        let product = web::router(web::WebState::new(self.app.clone(), self.serving.ledger().clone(), stop.clone()));
+        let state = playground::PlaygroundState::new(self.app.clone(), self.sandbox.clone(), stop);
+        self.serving.serve_web(listeners, playground::over(product, state));
+    }
+
     /// Stops Obole first, then what it talks to.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.serving.stop().await;

@@ -31,6 +31,7 @@ impl TestSandbox {
             clock: Arc::new(SystemClock),
             listen: "localhost:0".to_owned(),
             public_url: None,
+            identity_url: None,
             heartbeat: HEARTBEAT,
             shutdown: shutdown.clone(),
         })

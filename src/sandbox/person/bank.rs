@@ -46,6 +46,13 @@ impl Sandbox {
         found["accounts"].get(0).map(iban_at).transpose()
     }
 
+    /// What all payments come to that the bank has carried out and that were not given back.
+    pub async fn settled_at_bank(&self) -> anyhow::Result<Money> {
+        let totals = self.http.get(&format!("{}/sandbox/totals", self.bank), None).await?;
+        let minor = totals["settled_minor"].as_i64().context("the bank's totals lack settled_minor")?;
+        Ok(Money::new(minor, Currency::EUR))
+    }
+
     /// The entries of an account, oldest first.
     pub async fn statement(&self, iban: &Iban) -> anyhow::Result<Vec<StatementLine>> {
         let address = format!("{}/sandbox/accounts/{}/entries?limit={STATEMENT}", self.bank, iban.as_str());

@@ -1,0 +1,72 @@
+//! What pages and reports look at: each one short reading transaction, nothing decided.
+
+use super::App;
+use crate::ids::{AccountId, OrderId, PersonId, PlatformName};
+use crate::money::{Currency, Money};
+use crate::order::Order;
+use crate::people::{Campaign, Payee};
+use crate::store::StoreError;
+use crate::store::orders::AuditLine;
+use crate::store::reports::{CampaignTotal, StandingCount};
+
+impl App {
+    /// An order.
+    pub async fn order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        self.store.begin_reading().await?.order(id).await
+    }
+
+    /// The order that a post made.
+    pub async fn order_of_post(&self, platform: &PlatformName, native_id: &str) -> Result<Option<Order>, StoreError> {
+        let mut tx = self.store.begin_reading().await?;
+        match tx.orders_of_posts(platform, &[native_id]).await?.first() {
+            Some(id) => tx.order(id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The newest orders, of one payer or of all, newest first.
+    pub async fn newest_orders(&self, payer: Option<&PersonId>, at_most: u16) -> Result<Vec<Order>, StoreError> {
+        self.store.begin_reading().await?.newest_orders(payer, at_most.into()).await
+    }
+
+    /// The history of an order.
+    pub async fn history(&self, id: &OrderId) -> Result<Vec<AuditLine>, StoreError> {
+        self.store.begin_reading().await?.audit_of(id).await
+    }
+
+    /// Whether an account on a platform is linked to a payer.
+    pub async fn is_linked(&self, platform: &PlatformName, account: &AccountId) -> Result<bool, StoreError> {
+        Ok(self.person_behind(platform, account).await?.is_some())
+    }
+
+    /// The payer behind an account on a platform.
+    pub async fn person_behind(&self, platform: &PlatformName, account: &AccountId) -> Result<Option<PersonId>, StoreError> {
+        self.store.begin_reading().await?.person_of(platform, account).await
+    }
+
+    /// Every campaign, with its payee.
+    pub async fn campaigns(&self, platform: &PlatformName) -> Result<Vec<(Campaign, Payee)>, StoreError> {
+        let campaigns = self.store.begin_reading().await?.campaigns(platform).await?;
+        Ok(campaigns.into_iter().map(|(campaign, payee, _)| (campaign, payee)).collect())
+    }
+
+    /// What a campaign has brought in.
+    pub async fn campaign_total(&self, tag: &str) -> Result<CampaignTotal, StoreError> {
+        self.store.begin_reading().await?.campaign_total(tag, self.policy.limits.currency).await
+    }
+
+    /// Orders by standing.
+    pub async fn standings(&self) -> Result<Vec<StandingCount>, StoreError> {
+        self.store.begin_reading().await?.standings().await
+    }
+
+    /// The sum of all payments that are settled and have not come back.
+    pub async fn settled_total(&self, currency: Currency) -> Result<Money, StoreError> {
+        self.store.begin_reading().await?.settled_total(currency).await
+    }
+
+    /// How many effects and how many orders are not at their end.
+    pub async fn unfinished(&self) -> Result<(i64, i64), StoreError> {
+        self.store.begin_reading().await?.unfinished().await
+    }
+}
