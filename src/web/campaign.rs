@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, Response};
 use maud::{Markup, html};
 
-use super::WebState;
+use super::Web;
 use super::failure::Failure;
 use super::live::{Piece, stream};
 use super::shell::{Page, document};
@@ -23,7 +23,7 @@ const RELOAD_SECONDS: u32 = 30;
 
 /// `GET /c/{tag}`
 pub(super) async fn show(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     Path(tag): Path<String>,
 ) -> Result<Html<String>, Failure> {
@@ -53,7 +53,7 @@ pub(super) async fn show(
 
 /// `GET /c/{tag}/events`
 pub(super) async fn events(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     Path(tag): Path<String>,
 ) -> Result<Response, Failure> {

@@ -18,7 +18,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::WebState;
+use super::Web;
 use super::failure::Failure;
 use super::shell::{Page, document};
 use super::visitor::{LANGUAGE_COOKIE, Visitor, asked_language};
@@ -66,7 +66,7 @@ impl Headers {
 }
 
 /// Puts everything around the routes. The outermost comes last.
-pub(super) fn layered(routes: Router, state: Arc<WebState>) -> Router {
+pub(super) fn layered(routes: Router, state: Arc<Web>) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
     // Neither address nor query: an order's id and a person's word stay out of the log.
     let trace = TraceLayer::new_for_http().make_span_with(|request: &Request| {
@@ -87,7 +87,7 @@ pub(super) fn layered(routes: Router, state: Arc<WebState>) -> Router {
         .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
 }
 
-async fn dress(State(state): State<Arc<WebState>>, request: Request, next: Next) -> Response {
+async fn dress(State(state): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let visitor = Visitor::of(request.uri(), request.headers());
     let chosen = asked_language(request.uri());
     let mut response = next.run(request).await;
@@ -117,7 +117,7 @@ fn is_page(response: &Response) -> bool {
     kind.starts_with("text/html") || kind.starts_with("application/json")
 }
 
-fn explained(state: &WebState, visitor: &Visitor, failure: Failure, status: StatusCode, headers: &HeaderMap) -> Response {
+fn explained(state: &Web, visitor: &Visitor, failure: Failure, status: StatusCode, headers: &HeaderMap) -> Response {
     let texts = texts(visitor.language);
     let sentence = failure.sentence(&texts.errors);
     let mut response = if visitor.wants_json {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Html;
 use maud::html;
 
-use super::WebState;
+use super::Web;
 use super::campaign::{post_to_copy, sentence};
 use super::failure::Failure;
 use super::shell::{Page, document};
@@ -15,7 +15,7 @@ use super::words::texts;
 use crate::app::view;
 
 /// `GET /`
-pub(super) async fn show(State(state): State<Arc<WebState>>, visitor: Visitor) -> Result<Html<String>, Failure> {
+pub(super) async fn show(State(state): State<Arc<Web>>, visitor: Visitor) -> Result<Html<String>, Failure> {
     let words = &texts(visitor.language).front;
     let campaigns = view::campaigns(&state.app).await?;
     let example = campaigns.first().and_then(|view| post_to_copy(&state.app, visitor.language, view));
@@ -49,7 +49,7 @@ pub(super) async fn livez() -> &'static str {
 }
 
 /// `GET /readyz`: the database answers and the process is not about to end.
-pub(super) async fn readyz(State(state): State<Arc<WebState>>) -> Result<&'static str, Failure> {
+pub(super) async fn readyz(State(state): State<Arc<Web>>) -> Result<&'static str, Failure> {
     if state.end.is_cancelled() {
         return Err(Failure::Unavailable);
     }

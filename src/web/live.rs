@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_millis(300);
 const AT_LEAST: Duration = Duration::from_secs(20);
 
 /// Makes the piece anew; `None` ends the stream.
-pub(crate) trait Piece: Send + 'static {
+pub(crate) trait Piece: Send + Sync + 'static {
     /// The piece as HTML.
     fn make(&mut self) -> impl Future<Output = Option<String>> + Send;
     /// Whether a change of this order concerns it.

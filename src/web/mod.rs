@@ -38,14 +38,14 @@ use crate::app::ledger::Ledger;
 use crate::store::Ground;
 
 /// What the pages are made from.
-pub struct WebConfig {
+pub struct WebState {
     /// Everything the verbs need.
     pub app: Arc<App>,
     /// Where a person's word is decided about.
     pub ledger: Ledger,
     /// Whether the money is real; pages of a sandbox say that it is not.
     pub ground: Ground,
-    /// The origins (`https://bank.example`) of the banks' own pages, to which a form may lead.
+    /// The origins (`https://bank.example`) of the banks' own pages, to which a form may lead; to others a link does.
     pub bank_origins: Vec<String>,
     /// How many enrolments may be begun from one address in a minute.
     pub enrolments_per_minute: NonZeroU32,
@@ -55,8 +55,26 @@ pub struct WebConfig {
     pub end: CancellationToken,
 }
 
+/// What one person needs who tries a few times; more is a script.
+const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+impl WebState {
+    /// Pages about real money, seen directly; an enrolment shows a link to the bank's page instead of leading there at once.
+    pub fn new(app: Arc<App>, ledger: Ledger, end: CancellationToken) -> Self {
+        WebState {
+            app,
+            ledger,
+            ground: Ground::Production,
+            bank_origins: Vec::new(),
+            enrolments_per_minute: ENROLMENTS_PER_MINUTE,
+            behind_proxy: false,
+            end,
+        }
+    }
+}
+
 /// What every handler holds.
-pub(crate) struct WebState {
+pub(crate) struct Web {
     pub(crate) app: Arc<App>,
     pub(crate) ledger: Ledger,
     pub(crate) ground: Ground,
@@ -64,36 +82,38 @@ pub(crate) struct WebState {
     pub(crate) end: CancellationToken,
     pub(crate) beginners: enrol::Beginners,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) bank_origins: Vec<String>,
     policy: dress::Headers,
 }
 
 /// All pages.
-pub fn router(config: WebConfig) -> Router {
+pub fn router(config: WebState) -> Router {
     let state = state(config);
     let front = Router::new().route("/", get(front::show)).with_state(state.clone());
     around(state, front)
 }
 
 /// All pages but `/`, with what `front` has beside them; it gets the same headers, limits and error pages.
-pub fn router_around(config: WebConfig, front: Router) -> Router {
+pub fn router_around(config: WebState, front: Router) -> Router {
     around(state(config), front)
 }
 
-fn state(config: WebConfig) -> Arc<WebState> {
+fn state(config: WebState) -> Arc<Web> {
     let secure = config.app.public_url.starts_with("https://");
-    Arc::new(WebState {
+    Arc::new(Web {
         policy: dress::Headers::new(&config.bank_origins, secure),
         app: config.app,
         ledger: config.ledger,
         ground: config.ground,
         behind_proxy: config.behind_proxy,
         end: config.end,
+        bank_origins: config.bank_origins,
         beginners: enrol::Beginners::new(config.enrolments_per_minute),
         streams: Arc::new(Semaphore::new(live::STREAMS)),
     })
 }
 
-fn around(state: Arc<WebState>, front: Router) -> Router {
+fn around(state: Arc<Web>, front: Router) -> Router {
     let pages = Router::new()
         .route("/enrol", get(enrol::show).post(enrol::begin))
         .route("/enrol/return", get(enrol::come_back))

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, Response};
 use maud::{Markup, html};
 
-use super::WebState;
+use super::Web;
 use super::failure::Failure;
 use super::live::{Piece, stream};
 use super::shell::{Page, document, moment, time_of_day};
@@ -22,14 +22,14 @@ use crate::people::Language;
 /// How often the page loads itself again where scripts do not run.
 const RELOAD_SECONDS: u32 = 5;
 
-async fn find(state: &WebState, id: &str) -> Result<Order, Failure> {
+async fn find(state: &Web, id: &str) -> Result<Order, Failure> {
     let id = OrderId::try_from(id.to_owned()).map_err(|_| Failure::NotFound)?;
     view::order(&state.app, &id).await?.ok_or(Failure::NotFound)
 }
 
 /// `GET /orders/{id}`
 pub(super) async fn show(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Failure> {
@@ -59,7 +59,7 @@ pub(super) async fn show(
 
 /// `GET /orders/{id}/events`
 pub(super) async fn events(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
@@ -88,7 +88,7 @@ impl Piece for Standing {
 /// `GET /bank/return/{id}`: says that the bank is asked, and that coming back proves nothing. The lane asks anyway, so nothing is
 /// done here.
 pub(super) async fn bank_return(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Failure> {

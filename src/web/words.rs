@@ -40,7 +40,7 @@ texts! {
         abandoned_no_account, abandoned_not_me, abandoned_already_linked, abandoned_other, again,
     }
     order: Order {
-        title, to, amount, total, campaign, post, receipt, asked_at, progress, live, awaiting_payer, awaiting_payee,
+        title, to, total, campaign, post, receipt, asked_at, progress, live, awaiting_payer, awaiting_payee,
         awaiting_confirmation, held, confirmed, rejected, cancelled, expired, payment_proposed, payment_ready,
         payment_submitting, payment_awaiting_bank, payment_executing, payment_unknown, payment_settled,
         payment_returned, payment_failed, payment_expired, payment_disputed, rejected_payee_unknown,
@@ -55,9 +55,6 @@ texts! {
     campaign: Campaign {
         by, verified, registry, sum_goal, sum, gifts_none, gifts_one, gifts_many, pending, how, how_lead, copy,
         not_linked,
-    }
-    live: Live {
-        copied, updated,
     }
     errors: Errors {
         title, back, not_found, bad_request, bad_phrase, bad_bank, wrong_step, stale, no_session, bank_silent,

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Form, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Form, FromRequest as _, Query, Request, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ use tokio::time::Instant;
 
 pub use json::{AccountName, EnrolmentState};
 
-use super::WebState;
+use super::Web;
 use super::failure::Failure;
 use super::visitor::{Visitor, address};
 use crate::app::enrol::{self, SessionToken};
@@ -80,7 +80,7 @@ pub(super) struct Wait {
 
 /// `GET /enrol`
 pub(super) async fn show(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     headers: HeaderMap,
     Query(wait): Query<Wait>,
@@ -97,7 +97,7 @@ pub(super) async fn show(
 
 /// Waits until the enrolment no longer stands at `step`.
 async fn moved_on(
-    state: &WebState,
+    state: &Web,
     headers: &HeaderMap,
     mut found: Option<Enrolment>,
     step: &str,
@@ -129,11 +129,9 @@ pub(super) struct Beginning {
 }
 
 /// `POST /enrol`
-pub(super) async fn begin(State(state): State<Arc<WebState>>, visitor: Visitor, request: Request) -> Result<Response, Failure> {
+pub(super) async fn begin(State(state): State<Arc<Web>>, visitor: Visitor, request: Request) -> Result<Response, Failure> {
     let address = address(request.headers(), request.extensions(), state.behind_proxy);
-    let Ok(Form(form)) = axum::extract::FromRequest::from_request(request, &()).await.map(|form: Form<Beginning>| form) else {
-        return Err(Failure::BadRequest);
-    };
+    let Form(form) = Form::<Beginning>::from_request(request, &()).await.map_err(|_| Failure::BadRequest)?;
     let language = form.language.as_deref().and_then(Language::from_tag).unwrap_or(visitor.language);
     let phrase = safe_phrase(&form.phrase)?;
     let bank = match form.bank.filter(|bank| !bank.is_empty()) {
@@ -143,7 +141,9 @@ pub(super) async fn begin(State(state): State<Arc<WebState>>, visitor: Visitor, 
     state.beginners.admit(address)?;
     let (token, enrolment) = enrol::begin(&state.app, &bank, language, &phrase).await?;
     let mut response = match &enrolment.step {
-        Step::AwaitingConsent { authorise_at, .. } if !visitor.wants_json => Redirect::to(authorise_at).into_response(),
+        Step::AwaitingConsent { authorise_at, .. } if !visitor.wants_json && is_known_bank(&state, authorise_at) => {
+            Redirect::to(authorise_at).into_response()
+        }
         _ => answered(&state, &visitor, &enrolment),
     };
     set_cookie(&mut response, &token, &state.app.public_url);
@@ -151,7 +151,7 @@ pub(super) async fn begin(State(state): State<Arc<WebState>>, visitor: Visitor, 
 }
 
 /// `GET /enrol/return`
-pub(super) async fn come_back(State(state): State<Arc<WebState>>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn come_back(State(state): State<Arc<Web>>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
     // Whoever lost the cookie on the way begins again; the page says so.
     let Some(enrolment) = find(&state, &headers).await? else {
         return Ok(if visitor.wants_json { Failure::NoSession.into_response() } else { Redirect::to("/enrol").into_response() });
@@ -167,7 +167,7 @@ pub(super) struct Choice {
 
 /// `POST /enrol/account`
 pub(super) async fn choose(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     headers: HeaderMap,
     Form(choice): Form<Choice>,
@@ -179,7 +179,7 @@ pub(super) async fn choose(
 }
 
 /// `POST /enrol/code`
-pub(super) async fn renew(State(state): State<Arc<WebState>>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn renew(State(state): State<Arc<Web>>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
     let enrolment = enrol::renew_code(&state.app, needed(&state, &headers).await?).await?;
     Ok(answered(&state, &visitor, &enrolment))
 }
@@ -192,7 +192,7 @@ pub(super) struct Word {
 
 /// `POST /enrol/word`
 pub(super) async fn say(
-    State(state): State<Arc<WebState>>,
+    State(state): State<Arc<Web>>,
     visitor: Visitor,
     headers: HeaderMap,
     Form(word): Form<Word>,
@@ -213,26 +213,26 @@ pub(super) async fn say(
     Ok(answered(&state, &visitor, &enrolment))
 }
 
-async fn find(state: &WebState, headers: &HeaderMap) -> Result<Option<Enrolment>, Failure> {
+async fn find(state: &Web, headers: &HeaderMap) -> Result<Option<Enrolment>, Failure> {
     match token_of(headers) {
         Some(token) => Ok(enrol::find(&state.app, &SessionToken(token)).await?),
         None => Ok(None),
     }
 }
 
-async fn needed(state: &WebState, headers: &HeaderMap) -> Result<Enrolment, Failure> {
+async fn needed(state: &Web, headers: &HeaderMap) -> Result<Enrolment, Failure> {
     find(state, headers).await?.ok_or(Failure::NoSession)
 }
 
 /// After a step: JSON for a program, back to the page for a browser, so that loading it again repeats nothing.
-fn answered(state: &WebState, visitor: &Visitor, enrolment: &Enrolment) -> Response {
+fn answered(state: &Web, visitor: &Visitor, enrolment: &Enrolment) -> Response {
     if visitor.wants_json {
         return Json(EnrolmentState::of(&state.app, Some(enrolment))).into_response();
     }
-    (StatusCode::SEE_OTHER, Redirect::to("/enrol")).into_response()
+    Redirect::to("/enrol").into_response()
 }
 
-fn shown(state: &WebState, visitor: &Visitor, enrolment: Option<&Enrolment>) -> Response {
+fn shown(state: &Web, visitor: &Visitor, enrolment: Option<&Enrolment>) -> Response {
     if visitor.wants_json {
         return Json(EnrolmentState::of(&state.app, enrolment)).into_response();
     }
@@ -244,7 +244,13 @@ fn shown(state: &WebState, visitor: &Visitor, enrolment: Option<&Enrolment>) -> 
     response
 }
 
-fn only_bank(state: &WebState) -> Result<BankName, Failure> {
+/// A form may lead to these only (`form-action`); to other banks the next page has a link.
+fn is_known_bank(state: &Web, address: &str) -> bool {
+    let origin = url::Url::parse(address).ok().map(|url| url.origin().ascii_serialization());
+    origin.is_some_and(|origin| state.bank_origins.contains(&origin))
+}
+
+fn only_bank(state: &Web) -> Result<BankName, Failure> {
     let mut names = state.app.banks.keys();
     match (names.next(), names.next()) {
         (Some(name), None) => Ok(name.clone()),

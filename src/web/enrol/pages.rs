@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::iban::Iban;
 use crate::people::Language;
 use crate::people::enrolment::{Candidate, Enrolment, Step};
-use crate::web::WebState;
+use crate::web::Web;
 use crate::web::shell::{Page, document, name_of, time_of_day};
 use crate::web::visitor::Visitor;
 use crate::web::words::{Enrol, Texts, fill, texts};
@@ -17,7 +17,7 @@ use crate::web::words::{Enrol, Texts, fill, texts};
 /// How often a page that waits loads itself again where scripts do not run.
 const RELOAD_SECONDS: u32 = 5;
 
-pub(super) fn page(state: &WebState, visitor: &Visitor, enrolment: Option<&Enrolment>) -> Html<String> {
+pub(super) fn page(state: &Web, visitor: &Visitor, enrolment: Option<&Enrolment>) -> Html<String> {
     let all = texts(visitor.language);
     let words = &all.enrol;
     let page = Page::new(visitor, &words.title, state.ground);
@@ -40,7 +40,7 @@ fn step(words: &Enrol, number: u8) -> Markup {
     html! { p.step { (fill(&words.step, &[("number", &number.to_string())])) } }
 }
 
-fn first(state: &WebState, visitor: &Visitor, words: &Enrol) -> Markup {
+fn first(state: &Web, visitor: &Visitor, words: &Enrol) -> Markup {
     let mut banks: Vec<_> = state.app.banks.keys().collect();
     banks.sort();
     html! {
@@ -101,7 +101,7 @@ fn choice(words: &Enrol, accounts: &[Iban]) -> Markup {
     }
 }
 
-fn code(state: &WebState, words: &Enrol, enrolment: &Enrolment, until: Timestamp) -> Markup {
+fn code(state: &Web, words: &Enrol, enrolment: &Enrolment, until: Timestamp) -> Markup {
     let shown = shown_code(&state.app, enrolment);
     let shown = shown.as_ref().map_or("", |code| code.as_str());
     html! {
