@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
+use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
@@ -39,12 +40,18 @@ pub(crate) fn address(name: &str) -> &'static str {
 }
 
 /// `GET /assets/{file}`
-pub(super) async fn serve(Path(name): Path<String>) -> Result<Response, Failure> {
-    ASSETS.iter().find(|asset| asset.name == name).map(Asset::response).ok_or(Failure::NotFound)
+pub(super) async fn serve(Path(name): Path<String>, uri: Uri) -> Result<Response, Failure> {
+    ASSETS.iter().find(|asset| asset.name == name).map(|asset| asset.response(&uri)).ok_or(Failure::NotFound)
 }
 
 impl Asset {
-    pub(crate) fn response(&self) -> Response {
-        ([(CONTENT_TYPE, self.kind), (CACHE_CONTROL, "public, max-age=31536000, immutable")], self.content).into_response()
+    /// Browsers keep what is asked for by its content; under the plain name they ask again.
+    pub(crate) fn response(&self, uri: &Uri) -> Response {
+        let keep = if uri.query().is_some_and(|query| query.starts_with("v=")) {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        ([(CONTENT_TYPE, self.kind), (CACHE_CONTROL, keep)], self.content).into_response()
     }
 }

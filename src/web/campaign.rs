@@ -52,11 +52,7 @@ pub(super) async fn show(
 }
 
 /// `GET /c/{tag}/events`
-pub(super) async fn events(
-    State(state): State<Arc<Web>>,
-    visitor: Visitor,
-    Path(tag): Path<String>,
-) -> Result<Response, Failure> {
+pub(super) async fn events(State(state): State<Arc<Web>>, visitor: Visitor, Path(tag): Path<String>) -> Result<Response, Failure> {
     let piece = Meter { app: state.app.clone(), tag: tag.to_lowercase(), language: visitor.language };
     stream(&state.streams, state.app.signals.orders(), state.end.clone(), piece)
 }

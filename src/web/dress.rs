@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -50,7 +52,10 @@ impl Headers {
             (HeaderName::from_static("x-content-type-options"), "nosniff"),
             // `no-referrer` would make browsers send `Origin: null` with our own forms.
             (REFERRER_POLICY, "same-origin"),
-            (HeaderName::from_static("permissions-policy"), "publickey-credentials-get=(self), camera=(), microphone=(), geolocation=()"),
+            (
+                HeaderName::from_static("permissions-policy"),
+                "publickey-credentials-get=(self), camera=(), microphone=(), geolocation=()",
+            ),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
             (HeaderName::from_static("x-frame-options"), "DENY"),

@@ -14,13 +14,13 @@
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
 pub(crate) mod assets;
-mod campaign;
+pub(crate) mod campaign;
 pub(crate) mod dress;
 pub mod enrol;
 pub(crate) mod failure;
 mod front;
 pub(crate) mod live;
-mod order;
+pub(crate) mod order;
 pub(crate) mod shell;
 pub(crate) mod visitor;
 pub(crate) mod words;

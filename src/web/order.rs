@@ -28,11 +28,7 @@ async fn find(state: &Web, id: &str) -> Result<Order, Failure> {
 }
 
 /// `GET /orders/{id}`
-pub(super) async fn show(
-    State(state): State<Arc<Web>>,
-    visitor: Visitor,
-    Path(id): Path<String>,
-) -> Result<Html<String>, Failure> {
+pub(super) async fn show(State(state): State<Arc<Web>>, visitor: Visitor, Path(id): Path<String>) -> Result<Html<String>, Failure> {
     let order = find(&state, &id).await?;
     let words = &texts(visitor.language).order;
     let title = fill(&words.title, &[("number", &order.receipt_number())]);
@@ -58,11 +54,7 @@ pub(super) async fn show(
 }
 
 /// `GET /orders/{id}/events`
-pub(super) async fn events(
-    State(state): State<Arc<Web>>,
-    visitor: Visitor,
-    Path(id): Path<String>,
-) -> Result<Response, Failure> {
+pub(super) async fn events(State(state): State<Arc<Web>>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Failure> {
     let order = find(&state, &id).await?;
     let piece = Standing { app: state.app.clone(), id: order.id, language: visitor.language };
     stream(&state.streams, state.app.signals.orders(), state.end.clone(), piece)

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use crate::people::Language;
 
 /// Declares the sections and keys that each language file has, no more and no fewer.
-macro_rules! texts {
+macro_rules! language_file {
     ($($section:ident: $name:ident { $($key:ident,)* })*) => {
-        /// Everything the pages say in one language.
+        /// Everything said in one language.
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(crate) struct Texts { $(pub(crate) $section: $name,)* }
@@ -25,7 +25,9 @@ macro_rules! texts {
     };
 }
 
-texts! {
+pub(crate) use language_file;
+
+language_file! {
     shell: Shell {
         skip, home, language, footer, sandbox,
     }
@@ -84,7 +86,15 @@ fn compiled_in(file: &str) -> Texts {
 /// French puts a space before `? ! : ; %` and inside « », and it must not end a line. The file is written with plain spaces, which
 /// an editor shows; nothing of TOML itself contains these pairs.
 pub(crate) fn with_french_spaces(file: &str) -> String {
-    let pairs = [(" ?", "\u{a0}?"), (" !", "\u{a0}!"), (" :", "\u{a0}:"), (" ;", "\u{a0};"), (" %", "\u{a0}%"), ("« ", "«\u{a0}"), (" »", "\u{a0}»")];
+    let pairs = [
+        (" ?", "\u{a0}?"),
+        (" !", "\u{a0}!"),
+        (" :", "\u{a0}:"),
+        (" ;", "\u{a0};"),
+        (" %", "\u{a0}%"),
+        ("« ", "«\u{a0}"),
+        (" »", "\u{a0}»"),
+    ];
     pairs.iter().fold(file.to_owned(), |text, (plain, typeset)| text.replace(plain, typeset))
 }
 

@@ -261,5 +261,9 @@ fn only_bank(state: &Web) -> Result<BankName, Failure> {
 fn safe_phrase(typed: &str) -> Result<String, Failure> {
     let phrase = typed.trim();
     let bad = |c: char| c.is_control() || matches!(c, '@' | '＠' | '﹫');
-    if PHRASE_CHARACTERS.contains(&phrase.chars().count()) && !phrase.contains(bad) { Ok(phrase.to_owned()) } else { Err(Failure::BadPhrase) }
+    if PHRASE_CHARACTERS.contains(&phrase.chars().count()) && !phrase.contains(bad) {
+        Ok(phrase.to_owned())
+    } else {
+        Err(Failure::BadPhrase)
+    }
 }
