@@ -6,4 +6,6 @@ mod language;
 mod mastodon;
 mod order;
 mod person;
+mod story;
+mod support;
 mod town;
