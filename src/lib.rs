@@ -33,3 +33,5 @@ pub mod store;
 pub mod telemetry;
 #[cfg(feature = "service")]
 pub mod terminal;
+#[cfg(feature = "service")]
+pub mod web;
