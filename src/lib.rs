@@ -14,7 +14,11 @@ pub mod app;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
+pub mod cli;
+#[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "service")]
+pub mod demo;
 #[cfg(feature = "service")]
 pub mod exit;
 #[cfg(feature = "service")]

@@ -70,8 +70,8 @@ impl<'a> Actor<'a> {
         match person.enrol(self.obole_url, language, &format!("pomme {}", self.number)).await? {
             Enrolled::Linked => Ok(()),
             // A run that was killed right after the link was made.
-            Enrolled::Refused(_) if self.whole.app.is_linked(&self.platform, person.account()).await? => Ok(()),
-            Enrolled::Refused(why) => bail!("the enrolment ended as {why}"),
+            Enrolled::Abandoned(_) if self.whole.app.is_linked(&self.platform, person.account()).await? => Ok(()),
+            Enrolled::Abandoned(why) => bail!("the enrolment ended as {why}"),
         }
     }
 
