@@ -16,7 +16,7 @@ use crate::money::Money;
 /// What an addressed post asks for, or the first of its faults.
 pub(super) fn diagnose(post: &Post<'_>, addressed: Addressed) -> Result<Command, Fault> {
     check_unsafe(post.text)?;
-    let verb = first_verb(post)?;
+    let verb = verb(post)?;
     let kind = match verb.kind {
         VerbKind::Send => OrderKind::Send,
         VerbKind::Give => OrderKind::Give,
@@ -87,8 +87,8 @@ fn first_unsafe(text: &str) -> Option<usize> {
     None
 }
 
-/// Step 2.
-fn first_verb(post: &Post<'_>) -> Result<Verb, Fault> {
+/// Step 2: `verb`, the first.
+fn verb(post: &Post<'_>) -> Result<Verb, Fault> {
     let Some(first) = post.verbs.first() else {
         // Only posts with a verb are addressed.
         return Err(Fault::new(Code::AmountMissing, Span::new(0, 0)));

@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test that cannot go on is a failed test")]
 
+mod abnf;
 mod examples;
+mod grammar;
+mod suggestions;
