@@ -9,6 +9,9 @@ pub(super) fn mark(visible: &str, at: usize, buffer: &mut String) -> Option<Foun
     if !characters().first_class(here).is(Class::LETTER) {
         return symbol(here);
     }
+    if !vocabulary().may_be_letters(here) {
+        return None;
+    }
     if edge(characters().class_before(visible, at)) || visible[..at].ends_with('_') {
         return None;
     }

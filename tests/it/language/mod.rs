@@ -5,4 +5,8 @@
 mod abnf;
 mod examples;
 mod grammar;
+mod hostile;
+mod properties;
 mod suggestions;
+mod vocabulary;
+mod wire;
