@@ -11,7 +11,7 @@ use crate::terminal::{say, say_aside};
 
 /// What is to be checked.
 #[derive(Debug, Args)]
-pub struct CheckConfigArgs {
+pub(super) struct CheckConfigArgs {
     /// The configuration
     #[arg(value_name = "FILE")]
     file: PathBuf,

@@ -14,7 +14,7 @@ use crate::terminal::{complain, say, say_aside};
 
 /// What is to be read.
 #[derive(Debug, Args)]
-pub struct ParseArgs {
+pub(super) struct ParseArgs {
     /// The text of a post; without it, standard input is read
     #[arg(value_name = "TEXT", conflicts_with = "file")]
     text: Option<String>,
@@ -57,7 +57,9 @@ pub(super) fn parse(args: ParseArgs) -> ExitCode {
 /// Streams: an answer is written as soon as its line is read.
 fn answer_lines(args: &ParseArgs) -> anyhow::Result<ExitCode> {
     let input: Box<dyn std::io::BufRead> = match &args.file {
-        Some(file) => Box::new(std::io::BufReader::new(std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?)),
+        Some(file) => {
+            Box::new(std::io::BufReader::new(std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?))
+        }
         None => Box::new(std::io::stdin().lock()),
     };
     let stdout = std::io::stdout();
