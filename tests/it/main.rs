@@ -9,3 +9,4 @@ mod person;
 mod story;
 mod support;
 mod town;
+mod web;
