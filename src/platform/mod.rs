@@ -24,6 +24,7 @@ use crate::ids::{AccountId, Channel, PlatformName, PostId};
 pub mod bluesky;
 pub mod fake;
 pub mod mastodon;
+pub mod recorded;
 pub mod x;
 
 /// Which network a connection speaks to. The order language knows the handle's shape by it, and the payment key contains it.
