@@ -101,7 +101,7 @@ pub(super) async fn answer(
         return Ok(());
     }
     match (word, code) {
-        (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::CodeAlone),
+        (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::YesWithoutCode),
         (Word::No, None) => {
             for order in &open {
                 let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
@@ -128,7 +128,12 @@ pub(super) async fn answer(
 }
 
 /// A cancel order: the order it answers, else all of the author's orders that are not submitting yet.
-pub(super) async fn cancel(desk: &mut Desk<'_>, payer: &LinkedPayer, replied_to: Option<&str>, thread: Option<&str>) -> Result<(), StoreError> {
+pub(super) async fn cancel(
+    desk: &mut Desk<'_>,
+    payer: &LinkedPayer,
+    replied_to: Option<&str>,
+    thread: Option<&str>,
+) -> Result<(), StoreError> {
     let named = match replied_to {
         Some(native_id) => desk.tx.orders_of_posts(&payer.link.platform, &[native_id]).await?,
         None => Vec::new(),

@@ -210,7 +210,9 @@ impl<'a> Desk<'a> {
 
     fn queue_for(&mut self, order: &Order, effect: &Effect) {
         let (lane, due_at) = match effect {
-            Effect::AskPayer | Effect::TellPayer { .. } | Effect::HintEnrolment => (platform_lane(&order.source.platform), self.now),
+            Effect::AskPayer | Effect::TellPayer { .. } | Effect::HintEnrolment => {
+                (platform_lane(&order.source.platform), self.now)
+            }
             Effect::Submit { after, .. } | Effect::AskBank { after, .. } => match &order.payer {
                 Some(payer) => (bank_lane(&payer.bank), later(self.now, *after)),
                 None => return,

@@ -158,8 +158,13 @@ async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect)
         },
         (Ok(Task::Say { account, handle, language, safe_phrase, thread, message }), Lane::Platform(platform)) => {
             let text = message.render(language, safe_phrase.as_deref());
-            let dm =
-                OutgoingDm { key: effect.id.as_str(), to: &account, to_handle: &handle, text: &text, in_reply_to: thread.as_deref() };
+            let dm = OutgoingDm {
+                key: effect.id.as_str(),
+                to: &account,
+                to_handle: &handle,
+                text: &text,
+                in_reply_to: thread.as_deref(),
+            };
             let sent = platform.send_dm(dm).await;
             after_sending(app, ledger, platform.as_ref(), &effect, sent).await
         }
@@ -217,7 +222,11 @@ async fn write(
     after_sending(app, ledger, platform, effect, sent).await
 }
 
-async fn linked(tx: &mut crate::store::Tx, platform: &PlatformName, account: &AccountId) -> Result<Option<LinkedPayer>, StoreError> {
+async fn linked(
+    tx: &mut crate::store::Tx,
+    platform: &PlatformName,
+    account: &AccountId,
+) -> Result<Option<LinkedPayer>, StoreError> {
     Ok(tx.linked_payers(platform, &[account]).await?.pop())
 }
 

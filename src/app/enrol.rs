@@ -46,7 +46,12 @@ pub enum EnrolError {
 pub struct SessionToken(pub String);
 
 /// Starts an enrolment: asks the bank for a consent. The browser gets the token, and goes to the bank's page.
-pub async fn begin(app: &App, bank: &BankName, language: Language, safe_phrase: &str) -> Result<(SessionToken, Enrolment), EnrolError> {
+pub async fn begin(
+    app: &App,
+    bank: &BankName,
+    language: Language,
+    safe_phrase: &str,
+) -> Result<(SessionToken, Enrolment), EnrolError> {
     let backend = app.banks.get(bank).ok_or_else(|| EnrolError::NoSuchBank(bank.clone()))?;
     let token = SessionToken(hex(&random_bytes::<32>(app.entropy.as_ref())));
     let consent = backend.request_consent(&format!("{}/enrol/return", app.public_url)).await?;
@@ -80,7 +85,8 @@ pub async fn ask_bank(app: &App, mut enrolment: Enrolment) -> Result<Enrolment, 
         ConsentStanding::Pending => return Ok(enrolment),
         ConsentStanding::Gone => Step::Abandoned { reason: "consent_refused".to_owned() },
         ConsentStanding::Valid { accounts } => {
-            let ibans: Vec<Iban> = accounts.into_iter().filter(|account| account.currency == currency).map(|account| account.iban).collect();
+            let ibans: Vec<Iban> =
+                accounts.into_iter().filter(|account| account.currency == currency).map(|account| account.iban).collect();
             match <[Iban; 1]>::try_from(ibans) {
                 Ok([iban]) => return show_code(app, enrolment, consent, iban).await,
                 Err(ibans) if ibans.is_empty() => Step::Abandoned { reason: "no_account".to_owned() },
@@ -165,7 +171,12 @@ fn code_hash(app: &App, code: &EnrolmentCode) -> String {
 }
 
 /// A private message carried an enrolment code: the account becomes the candidate that the browser will be shown.
-pub(super) async fn code_arrived(desk: &mut Desk<'_>, platform: &crate::ids::PlatformName, post: &Post, code: &EnrolmentCode) -> Result<(), StoreError> {
+pub(super) async fn code_arrived(
+    desk: &mut Desk<'_>,
+    platform: &crate::ids::PlatformName,
+    post: &Post,
+    code: &EnrolmentCode,
+) -> Result<(), StoreError> {
     let language = post.language.as_deref().and_then(Language::from_tag);
     let found = desk.tx.enrolment_of_code(&code_hash(desk.app, code)).await?;
     let to = |language| Addressee {

@@ -4,7 +4,7 @@
 //! stream's cursor are committed together. A message seen before changes nothing; what cannot concern us is dropped before it
 //! costs anything.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use super::ledger::Ledger;
 use super::task::{Task, platform_lane};
 use crate::clock::{Timestamp, earlier};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
-use crate::language::{self, Command, Context, PaymentCommand, Reading};
+use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading};
 use crate::messages::Message;
 use crate::money::Money;
 use crate::order::state::{OrderState, PaymentState, Rejection};
 use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
 use crate::people::enrolment::EnrolmentCode;
 use crate::people::{Language, LinkedPayer, Payee};
-use crate::platform::{Account, Batch, Cursor, ListenError, Platform, PlatformEvent, Post};
+use crate::platform::{Account, Batch, Cursor, ListenError, Network, Platform, PlatformEvent, Post};
 use crate::store::posts::{Outcome, PostRow};
 use crate::store::{StoreError, Tx};
 
@@ -93,6 +93,7 @@ struct Known {
     payers: HashMap<AccountId, LinkedPayer>,
     payees: HashMap<AccountId, (String, Payee)>,
     campaigns: HashMap<String, (Payee, Option<String>)>,
+    tags: Campaigns,
     open_orders: HashMap<PersonId, i64>,
 }
 
@@ -135,7 +136,7 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
 /// The gate: private messages, and public posts that can be orders.
 fn concerns_us(post: &Post, platform: &dyn Platform) -> bool {
     let own = post.author.id == platform.bot().id;
-    !own && !post.is_repost && (post.channel == Channel::Dm || language::may_concern(&post.text, &platform.bot().handle))
+    !own && !post.is_repost && (post.channel == Channel::Dm || language::would_concern(&post.text, &platform.bot().handle))
 }
 
 async fn take_posts(desk: &mut Desk<'_>, platform: &dyn Platform, posts: &[&Post]) -> Result<(), StoreError> {
@@ -181,13 +182,14 @@ async fn look_up(tx: &mut Tx, platform: &PlatformName, posts: &[&Post]) -> Resul
     let payees = tx.payees_by_account(platform, &mentioned).await?;
     let payees = payees.into_iter().map(|(identity, payee)| (identity.account, (identity.handle, payee))).collect();
     let campaigns = tx.campaigns(platform).await?;
-    let campaigns = campaigns
+    let campaigns: HashMap<_, _> = campaigns
         .into_iter()
         .map(|(campaign, payee, identity)| (campaign.tag, (payee, identity.map(|identity| identity.handle))))
         .collect();
+    let tags = campaigns.iter().map(|(tag, (_, handle))| (tag.as_str(), handle.as_deref())).collect();
     let persons: Vec<&PersonId> = payers.values().map(|payer| &payer.person.id).collect();
     let open_orders = tx.open_orders(&persons).await?.into_iter().collect();
-    Ok(Known { payers, payees, campaigns, open_orders })
+    Ok(Known { payers, payees, campaigns, tags, open_orders })
 }
 
 async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Known, post: &Post) -> Result<Outcome, StoreError> {
@@ -199,8 +201,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         return Ok(Outcome::Enrolment);
     }
     let payer = known.payers.get(&post.author.id).cloned();
-    match language::read(&post.text, &context(desk.app, platform, known, post)) {
-        Reading::None => Ok(Outcome::Nothing),
+    match language::read(&post.text, &context(desk.app, platform, &known.tags, post)) {
+        Reading::None(_) => Ok(Outcome::Nothing),
         Reading::Rejected(rejection) => {
             if rejection.code == language::Code::ReplyUnknown {
                 correct(desk, platform, payer.as_ref(), post, Message::NotUnderstood).await?;
@@ -216,12 +218,12 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         }
         Reading::Reply(reply) => {
             match (reply.action, &payer) {
-                (_, None) => desk.say(&addressee(name, post), Message::EnrolmentCodeUnknown),
+                (_, None) => desk.say(&addressee(name, post), Message::NotLinked { enrol_url: enrol_url(desk.app) }),
                 (language::Action::Confirm, Some(payer)) => {
-                    confirm::answer(desk, payer, Word::Yes, reply.code.as_deref(), &post.native_id).await?;
+                    confirm::answer(desk, payer, Word::Yes, reply.reference.as_deref(), &post.native_id).await?;
                 }
                 (language::Action::Refuse, Some(payer)) => {
-                    confirm::answer(desk, payer, Word::No, reply.code.as_deref(), &post.native_id).await?;
+                    confirm::answer(desk, payer, Word::No, reply.reference.as_deref(), &post.native_id).await?;
                 }
                 (language::Action::Help, Some(payer)) => desk.say_to_payer(payer, Some(&post.native_id), Message::Help),
                 (action, Some(payer)) => {
@@ -231,7 +233,7 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
             }
             Ok(Outcome::Answer)
         }
-        Reading::Command(Command::Cancel(_)) => {
+        Reading::Order(Command::Cancel(_)) => {
             if let Some(payer) = &payer {
                 let thread = (post.channel == Channel::Dm).then_some(post.native_id.as_str());
                 confirm::cancel(desk, payer, post.in_reply_to.as_deref(), thread).await?;
@@ -240,12 +242,12 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
             }
             Ok(Outcome::Command)
         }
-        Reading::Command(Command::Payment(command)) if command.kind == language::Kind::Request => {
+        Reading::Order(Command::Payment(command)) if command.kind == language::Kind::Request => {
             let message = Message::NotYet { action: "request".to_owned() };
             correct(desk, platform, payer.as_ref(), post, message).await?;
             Ok(Outcome::Command)
         }
-        Reading::Command(Command::Payment(command)) => {
+        Reading::Order(Command::Payment(command)) => {
             // Without the bot's name only linked payers are read: a stranger who uses a campaign's hashtag did not speak to us.
             if payer.is_none() && command.addressed == language::Addressed::ByCampaign {
                 return Ok(Outcome::Nothing);
@@ -255,23 +257,19 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
     }
 }
 
-fn context(app: &App, platform: &dyn Platform, known: &Known, post: &Post) -> Context {
-    let campaigns = known.campaigns.iter().map(|(tag, (_, handle))| (tag.clone(), handle.clone()));
+fn context<'a>(app: &App, platform: &'a dyn Platform, campaigns: &'a Campaigns, post: &'a Post) -> Context<'a> {
     Context {
-        channel: match post.channel {
-            Channel::Post => language::Channel::Post,
-            Channel::Dm => language::Channel::Dm,
-        },
+        channel: post.channel,
         platform: match platform.network() {
-            crate::platform::Network::X => language::Platform::X,
-            crate::platform::Network::Mastodon => language::Platform::Mastodon,
-            crate::platform::Network::Bluesky => language::Platform::Bluesky,
-            crate::platform::Network::Nostr => language::Platform::Nostr,
+            Network::X => language::Platform::X,
+            Network::Mastodon => language::Platform::Mastodon,
+            Network::Bluesky => language::Platform::Bluesky,
+            Network::Nostr => language::Platform::Nostr,
         },
-        bot: platform.bot().handle.clone(),
-        author: Some(post.author.handle.clone()),
+        bot: &platform.bot().handle,
+        author: Some(&post.author.handle),
         is_repost: post.is_repost,
-        campaigns: campaigns.collect::<BTreeMap<_, _>>(),
+        campaigns,
         currency: app.policy.limits.currency,
     }
 }

@@ -40,24 +40,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub(super) enum Work {
     /// What a platform sent.
-    Received {
-        platform: PlatformName,
-        batch: Batch,
-    },
+    Received { platform: PlatformName, batch: Batch },
     /// Something happened to an order, perhaps as the outcome of an effect: then only if the effect still is in that turn.
-    Happened {
-        order: OrderId,
-        event: Event,
-        turn: Option<Turn>,
-    },
+    Happened { order: OrderId, event: Event, turn: Option<Turn> },
     /// An effect ended without anything happening to an order.
-    Ended {
-        turn: Turn,
-    },
+    Ended { turn: Turn },
     /// A browser session confirmed the account it enrols.
-    Word {
-        enrolment: Box<Enrolment>,
-    },
+    Word { enrolment: Box<Enrolment> },
 }
 
 /// What came of it.

@@ -83,9 +83,9 @@ impl Signals {
         Signals { lanes, orders: broadcast::channel(ORDER_SIGNALS).0, enrolments: Notify::new() }
     }
 
-    /// Waits until some enrolment has gone on.
-    pub async fn enrolment_changed(&self) {
-        self.enrolments.notified().await;
+    /// Waits until some enrolment has gone on. What happens after this was called is not missed, even if it is awaited later.
+    pub fn enrolment_changed(&self) -> impl Future<Output = ()> + '_ {
+        self.enrolments.notified()
     }
 
     /// Orders as they change.

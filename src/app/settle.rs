@@ -16,9 +16,7 @@
 
 use super::App;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
-use crate::bank::{
-    Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain,
-};
+use crate::bank::{Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain};
 use crate::ids::OrderId;
 use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
 use crate::store::StoreError;
@@ -34,7 +32,13 @@ pub(super) enum SettleError {
 }
 
 /// Delivers `Effect::Submit`.
-pub(super) async fn submit(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: &OrderId, index: u16) -> Result<(), SettleError> {
+pub(super) async fn submit(
+    app: &App,
+    ledger: &Ledger,
+    effect: &ClaimedEffect,
+    id: &OrderId,
+    index: u16,
+) -> Result<(), SettleError> {
     let keep = || turn(effect, Then::Keep);
     let mut tx = app.store.begin_reading().await?;
     let order = tx.order(id).await?;

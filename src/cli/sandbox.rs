@@ -122,7 +122,7 @@ async fn serve_town(args: PartArgs) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let town = whole::open_town(&args.data, Limits::default(), Arc::new(SystemEntropy))?;
     let listen = args.listen.unwrap_or_else(|| "localhost:8081".to_owned());
-    let serving = whole::serve_town(town, listen, Arc::new(SystemClock), shutdown.clone()).await?;
+    let serving = whole::serve_town(&args.data, town, listen, Arc::new(SystemClock), shutdown.clone()).await?;
     say(&format!("The sandbox town is at {}", serving.public_url));
     asked_to_stop().await;
     shutdown.cancel();

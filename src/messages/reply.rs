@@ -48,6 +48,13 @@ pub enum Message {
     EnrolmentCodeUnknown,
     /// An enrolment code that is too old.
     EnrolmentCodeExpired,
+    /// A yes without the code.
+    YesWithoutCode,
+    /// A private message from an account that is nobody's yet.
+    NotLinked {
+        /// Where to begin.
+        enrol_url: String,
+    },
     /// A good enrolment code: the rest happens in the browser.
     EnrolmentReceived,
     /// An enrolment code from an account that has a person.
@@ -90,6 +97,8 @@ impl Message {
             Message::NotUnderstood => replies.not_understood(),
             Message::NotYet { action } => replies.not_yet(&action_name(language, action)),
             Message::CodeAlone => replies.code_alone(),
+            Message::YesWithoutCode => replies.yes_without_code(),
+            Message::NotLinked { enrol_url } => replies.not_linked(enrol_url),
             Message::Explain { code, fragment, suggestions } => {
                 return explanation(language, code, fragment.as_deref(), suggestions, &footer);
             }
@@ -261,6 +270,8 @@ mod tests {
             Message::Help,
             Message::NotUnderstood,
             Message::CodeAlone,
+            Message::YesWithoutCode,
+            Message::NotLinked { enrol_url: "https://pay.example/enrol".to_owned() },
             Message::EnrolmentCodeUnknown,
             Message::EnrolmentCodeExpired,
             Message::EnrolmentReceived,
@@ -280,6 +291,8 @@ mod tests {
                 To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Reply YES and the code to pay, NO to refuse everything that waits. To withdraw an order, answer your post with my handle and #cancel.
                 I did not understand this, and nothing was paid. Reply YES and the code, NO, or HELP.
                 A code alone decides nothing. Write YES in front of it to pay, or NO to refuse.
+                A yes needs the code of the order: YES and its six digits, as in my message. Nothing was paid.
+                This account is not linked to Obole yet, so nothing can be paid from it. Link it first, once: https://pay.example/enrol
                 I do not know this enrolment code. Check it on the page where you saw it, or start there again.
                 This enrolment code has expired. Go back to the page to get a new one.
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
@@ -305,6 +318,8 @@ mod tests {
                 Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement~: OUI et le code pour payer, NON pour tout refuser. Pour retirer un ordre, répondez à votre publication avec mon nom et #annuler.
                 Je n'ai pas compris, et rien n'a été payé. Répondez OUI et le code, NON, ou AIDE.
                 Un code seul ne décide rien. Écrivez OUI devant pour payer, ou NON pour refuser.
+                Un oui demande le code de l'ordre : OUI et ses six chiffres, comme dans mon message. Rien n'a été payé.
+                Ce compte n'est pas encore relié à Obole, rien ne peut donc en être payé. Reliez-le d'abord, une seule fois : https://pay.example/enrol
                 Je ne connais pas ce code d'inscription. Vérifiez-le sur la page où vous l'avez vu, ou recommencez là-bas.
                 Ce code d'inscription a expiré. Retournez sur la page pour en obtenir un autre.
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.

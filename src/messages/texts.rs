@@ -219,6 +219,8 @@ sentences! {
         not_understood();
         not_yet(action);
         code_alone();
+        yes_without_code();
+        not_linked(url);
         enrolment_code_unknown();
         enrolment_code_expired();
         enrolment_received();

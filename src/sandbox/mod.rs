@@ -6,5 +6,5 @@
 pub mod bank;
 pub mod listen;
 pub mod person;
-// pub mod seed;
+pub mod seed;
 pub mod town;

@@ -81,7 +81,7 @@ pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
 
     let servers = CancellationToken::new();
     let people = open_town(&setup.data, setup.town_limits, entropy.clone())?;
-    let town = serve_town(people, setup.town_listen.clone(), clock.clone(), servers.clone()).await?;
+    let town = serve_town(&setup.data, people, setup.town_listen.clone(), clock.clone(), servers.clone()).await?;
     let books = open_bank(&setup.data, clock.clone(), entropy.clone())?;
     let bank = serve_bank(books, setup.bank_listen.clone(), servers.clone()).await?;
 
@@ -130,19 +130,38 @@ pub fn open_bank(data: &Path, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) 
     Ok(Arc::new(bank))
 }
 
-/// Serves a town.
+/// Serves the town of a data directory.
 pub async fn serve_town(
+    data: &Path,
     town: Arc<Town>,
     listen: String,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<town::Serving> {
-    town::serve(town::TownServer { town, clock, listen, public_url: None, heartbeat: town::HEARTBEAT, shutdown }).await
+    let identity_url = Some(identity(data, &listen)?);
+    let heartbeat = town::HEARTBEAT;
+    town::serve(town::TownServer { town, clock, listen, public_url: None, identity_url, heartbeat, shutdown }).await
 }
 
 /// Serves a bank.
 pub async fn serve_bank(bank: Arc<FakeBank>, address: String, shutdown: CancellationToken) -> anyhow::Result<bank::Running> {
     bank::serve(bank::SandboxBank { bank, address, public_url: None, bearer_token: None, shutdown }).await
+}
+
+/// What the town's posts are called by, wherever it is served: written down on the first start, because payment keys are made from it.
+fn identity(data: &Path, listen: &str) -> anyhow::Result<String> {
+    let path = data.join("town.identity");
+    let cannot = || format!("the town's identity in {}", path.display());
+    match std::fs::read_to_string(&path) {
+        Ok(url) => Ok(url.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let url = format!("http://{listen}");
+            let beside = path.with_extension("new");
+            std::fs::write(&beside, &url).and_then(|()| std::fs::rename(&beside, &path)).with_context(cannot)?;
+            Ok(url)
+        }
+        Err(error) => Err(error).with_context(cannot),
+    }
 }
 
 fn make(data: &Path) -> anyhow::Result<()> {

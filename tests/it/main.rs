@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bank;
+mod language;
 mod mastodon;
 mod order;
 mod person;
+mod story;
+mod support;
 mod town;

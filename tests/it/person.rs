@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct TestSandbox {
     sandbox: Sandbox,
+    // Dropped, it ends.
+    _town: obole::sandbox::town::Serving,
     shutdown: CancellationToken,
 }
 
@@ -29,6 +31,7 @@ impl TestSandbox {
             clock: Arc::new(SystemClock),
             listen: "localhost:0".to_owned(),
             public_url: None,
+            identity_url: None,
             heartbeat: HEARTBEAT,
             shutdown: shutdown.clone(),
         })
@@ -43,7 +46,7 @@ impl TestSandbox {
         })
         .await
         .unwrap();
-        TestSandbox { sandbox: Sandbox::at(&town.public_url, &bank.public_url).unwrap(), shutdown }
+        TestSandbox { sandbox: Sandbox::at(&town.public_url, &bank.public_url).unwrap(), _town: town, shutdown }
     }
 
     async fn person(&self, username: &str) -> Person {

@@ -1,12 +1,13 @@
 //! The sandbox town as its clients see it: bytes over HTTP.
+#![expect(clippy::expect_used, reason = "a test that waits in vain says for what")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use obole::clock::SystemClock;
+use obole::clock::{SystemClock, Timestamp};
 use obole::entropy::SeededEntropy;
-use obole::platform::fake::{Limits, Town};
+use obole::platform::fake::{AppRequest, Limits, OUT_OF_BAND, Town};
 use obole::sandbox::town::{HEARTBEAT, Serving, TownServer, serve};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -16,6 +17,18 @@ use tokio_util::sync::CancellationToken;
 
 /// How long anything may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+fn server(listen: &str) -> TownServer {
+    TownServer {
+        town: Arc::new(Town::in_memory(Limits::default(), Arc::new(SeededEntropy::new(7)))),
+        clock: Arc::new(SystemClock),
+        listen: listen.to_owned(),
+        public_url: None,
+        identity_url: None,
+        heartbeat: HEARTBEAT,
+        shutdown: CancellationToken::new(),
+    }
+}
 
 struct TestTown {
     serving: Serving,
@@ -32,16 +45,8 @@ impl TestTown {
         // Fails if another test was first, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let shutdown = CancellationToken::new();
-        let serving = serve(TownServer {
-            town: Arc::new(Town::in_memory(Limits::default(), Arc::new(SeededEntropy::new(7)))),
-            clock: Arc::new(SystemClock),
-            listen: "localhost:0".to_owned(),
-            public_url: None,
-            heartbeat,
-            shutdown: shutdown.clone(),
-        })
-        .await
-        .unwrap();
+        let server = TownServer { heartbeat, shutdown: shutdown.clone(), ..server("localhost:0") };
+        let serving = serve(server).await.unwrap();
         TestTown { serving, http: reqwest::Client::new(), shutdown }
     }
 
@@ -184,7 +189,7 @@ async fn a_private_message_reaches_the_mentioned_and_nobody_elses_stream() {
     let (name, data) = threads.event().await;
     assert_eq!((name.as_str(), &json_of(&data)["last_status"]["id"]), ("conversation", &secret["id"]));
     alice.post("@bob hello", "public").await;
-    assert_eq!(json_of(&to_bob.event().await.1)["status"]["content"].as_str().unwrap().contains("hello"), true);
+    assert!(json_of(&to_bob.event().await.1)["status"]["content"].as_str().unwrap().contains("hello"));
     assert!(public.event().await.1.contains("hello"));
     let path = format!("/api/v1/statuses/{}", secret["id"].as_str().unwrap());
     assert_eq!(bob.call(Method::GET, &path, Value::Null).await.status(), StatusCode::NOT_FOUND);
@@ -381,16 +386,31 @@ async fn addresses_of_people_and_posts_lead_to_pages_and_broken_input_to_one_sen
 async fn a_busy_port_and_a_public_address_are_refused_in_one_sentence() {
     let town = TestTown::open().await;
     let busy = town.serving.addresses[0];
-    let at = |listen: String| TownServer {
-        town: Arc::new(Town::in_memory(Limits::default(), Arc::new(SeededEntropy::new(7)))),
-        clock: Arc::new(SystemClock),
-        listen,
-        public_url: None,
-        heartbeat: HEARTBEAT,
-        shutdown: CancellationToken::new(),
-    };
-    let error = format!("{:#}", serve(at(busy.to_string())).await.unwrap_err());
+    let error = format!("{:#}", serve(server(&busy.to_string())).await.unwrap_err());
     assert_eq!(error, format!("the sandbox town cannot be served: {busy} is in use by another program"));
-    let error = format!("{:#}", serve(at("0.0.0.0:0".to_owned())).await.unwrap_err());
+    let error = format!("{:#}", serve(server("0.0.0.0:0")).await.unwrap_err());
     assert!(error.contains("loopback"), "{error}");
+}
+
+#[tokio::test]
+async fn an_end_is_an_end_although_somebody_listens() {
+    let server = server("127.0.0.1:0");
+    let shutdown = server.shutdown.clone();
+    let alice = server.town.join("alice", "", false, Timestamp::UNIX_EPOCH).unwrap().id;
+    let app = AppRequest { name: "test".to_owned(), redirect_uris: vec![OUT_OF_BAND.to_owned()], ..AppRequest::default() };
+    let app = server.town.register_app(app, Timestamp::UNIX_EPOCH).unwrap().id;
+    let token = server.town.token_for(alice, app, vec!["read".to_owned()], Timestamp::UNIX_EPOCH).unwrap().secret;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let serving = serve(server).await.unwrap();
+    let address = serving.addresses[0];
+    let stream = reqwest::Client::new().get(format!("http://{address}/api/v1/streaming/user")).bearer_auth(&token);
+    let mut stream = Listener { answer: stream.send().await.unwrap(), heard: String::new() };
+    let (mut socket, _) =
+        tokio_tungstenite::connect_async(format!("ws://{address}/api/v1/streaming?access_token={token}")).await.unwrap();
+    assert_eq!(stream.until("\n").await, ":)\n");
+    shutdown.cancel();
+    assert!(stream.ends().await);
+    let last = tokio::time::timeout(PATIENCE, socket.next()).await.expect("the socket stays open");
+    assert!(!matches!(last, Some(Ok(Message::Text(_)))));
+    tokio::time::timeout(PATIENCE, serving.ended()).await.expect("it still serves").unwrap();
 }

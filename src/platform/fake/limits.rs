@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-/// Above this many counters, those of past windows are forgotten.
-const COUNTERS_BEFORE_SWEEP: usize = 50_000;
+/// From this many counters on, those of past windows are forgotten whenever their number has doubled.
+const COUNTERS_BEFORE_SWEEP: usize = 10_000;
 
 /// So many acts in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,15 +68,16 @@ pub struct Quota {
     pub reset: Timestamp,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counters {
     pub(super) limits: Limits,
     used: HashMap<(Family, u64), (i64, u32)>,
+    sweep_at: usize,
 }
 
 impl Counters {
     pub(super) fn new(limits: Limits) -> Self {
-        Counters { limits, used: HashMap::new() }
+        Counters { limits, used: HashMap::new(), sweep_at: COUNTERS_BEFORE_SWEEP }
     }
 
     fn window(&self, family: Family) -> Window {
@@ -96,12 +97,13 @@ impl Counters {
 
     /// Counts one act, allowed or not.
     pub(super) fn count(&mut self, family: Family, key: u64, now: Timestamp) {
-        if self.used.len() > COUNTERS_BEFORE_SWEEP {
+        if self.used.len() > self.sweep_at {
             let limits = self.limits;
             self.used.retain(|(family, _), (index, _)| {
                 let window = if *family == Family::Statuses { limits.statuses } else { limits.requests };
                 *index == place(window, now).0
             });
+            self.sweep_at = COUNTERS_BEFORE_SWEEP.max(2 * self.used.len());
         }
         let (index, _) = place(self.window(family), now);
         let counter = self.used.entry((family, key)).or_insert((index, 0));

@@ -14,10 +14,12 @@
 
 mod absorb;
 mod accounts;
+mod arriving;
 mod change;
 mod connection;
 mod event;
 mod faults;
+mod inbox;
 mod journal;
 mod limits;
 mod model;
@@ -176,7 +178,7 @@ impl Town {
         held(&self.counters).limits
     }
 
-    /// Other windows from now on; what was used is forgotten.
+    /// Other windows from now on; what was used is forgotten. Not journalled: a restarted town has the windows it is opened with.
     pub fn set_limits(&self, limits: Limits) {
         *held(&self.counters) = Counters::new(limits);
     }

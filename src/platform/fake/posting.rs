@@ -1,4 +1,4 @@
-//! Verbs on statuses: publish, edit, delete, boost, favourite.
+//! Verbs on statuses: publish, edit, delete, boost, favourite; and attachments to come with them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::absorb::IDEMPOTENCY_SECONDS;
 use super::change::Change;
 use super::limits::Family;
-use super::model::{Id, Media, Notification, Status, Visibility};
+use super::model::{Id, Media, Status, Visibility};
 use super::state::State;
 use super::{Refusal, Town, held, text};
 use crate::clock::Timestamp;
@@ -180,33 +180,6 @@ impl Town {
         let media = Media { id: state.next_id(now), owner, mime, description };
         self.commit(&mut state, now, vec![Change::MediaUploaded(media.clone())])?;
         Ok(media)
-    }
-
-    /// Takes one notification off somebody's list.
-    pub fn dismiss(&self, account: Id, notification: Id, now: Timestamp) -> Result<Arc<Notification>, Refusal> {
-        let mut state = self.write();
-        let told = Arc::clone(state.notification(account, notification).ok_or(Refusal::NotFound)?);
-        self.commit(&mut state, now, vec![Change::NotificationDismissed { account, notification }])?;
-        Ok(told)
-    }
-
-    /// Empties somebody's list of notifications.
-    pub fn clear_notifications(&self, account: Id, now: Timestamp) -> Result<(), Refusal> {
-        self.commit(&mut self.write(), now, vec![Change::NotificationsCleared { account }])
-    }
-
-    /// Marks a conversation as read.
-    pub fn read_conversation(&self, account: Id, conversation: Id, now: Timestamp) -> Result<(), Refusal> {
-        let mut state = self.write();
-        state.conversation(account, conversation).ok_or(Refusal::NotFound)?;
-        self.commit(&mut state, now, vec![Change::ConversationRead { conversation }])
-    }
-
-    /// Takes a conversation off somebody's list; its statuses stay.
-    pub fn hide_conversation(&self, account: Id, conversation: Id, now: Timestamp) -> Result<(), Refusal> {
-        let mut state = self.write();
-        state.conversation(account, conversation).ok_or(Refusal::NotFound)?;
-        self.commit(&mut state, now, vec![Change::ConversationHidden { conversation }])
     }
 
     fn take_status(&self, author: Id, now: Timestamp) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 //!
 //! Indexes hold ids, so that no question walks over all statuses: a timeline is a range of a set.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::model::{App, Code, Conversation, Id, Media, Notification, Person, Policy, Reactions, Status, Token, Visibility};
@@ -38,6 +38,8 @@ pub struct State {
     /// (account, thread, others) → conversation.
     pub(super) conversation_keys: HashMap<(Id, Id, Vec<Id>), Id>,
     pub(super) idempotency: HashMap<(Id, String), (Id, Timestamp)>,
+    /// The same keys, oldest first, to forget them by age.
+    pub(super) idempotency_age: VecDeque<((Id, String), Timestamp)>,
     pub(super) apps: HashMap<Id, App>,
     pub(super) clients: HashMap<String, Id>,
     pub(super) codes: HashMap<String, (Code, Timestamp)>,
@@ -69,6 +71,7 @@ impl Default for State {
             conversations_of: HashMap::new(),
             conversation_keys: HashMap::new(),
             idempotency: HashMap::new(),
+            idempotency_age: VecDeque::new(),
             apps: HashMap::new(),
             clients: HashMap::new(),
             codes: HashMap::new(),

@@ -102,7 +102,11 @@ impl Person {
 
     /// Waits for a private message that `wanted` says yes to (the newest of them, if several are there already), at most `patience`.
     /// `None` if none came. Listens to the town's stream, so waiting costs it nothing.
-    pub async fn wait_for_dm(&self, mut wanted: impl FnMut(&Message) -> bool, patience: Duration) -> anyhow::Result<Option<Message>> {
+    pub async fn wait_for_dm(
+        &self,
+        mut wanted: impl FnMut(&Message) -> bool,
+        patience: Duration,
+    ) -> anyhow::Result<Option<Message>> {
         let end = Instant::now() + patience;
         let mut last_error = None;
         while Instant::now() < end {

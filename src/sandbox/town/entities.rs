@@ -20,6 +20,7 @@ pub(super) fn moment_micro(at: Timestamp) -> String {
 pub(super) struct Lens<'a> {
     pub(super) state: &'a State,
     pub(super) base_url: &'a str,
+    pub(super) identity_url: &'a str,
     pub(super) viewer: Option<Id>,
 }
 
@@ -45,7 +46,7 @@ impl Lens<'_> {
             "created_at": person.joined_at.strftime("%Y-%m-%dT00:00:00.000Z").to_string(),
             "note": self.state.html(&person.note, base),
             "url": format!("{base}/@{username}"),
-            "uri": format!("{base}/users/{}", person.first_username),
+            "uri": format!("{}/users/{}", self.identity_url, person.first_username),
             "avatar": avatar,
             "avatar_static": avatar,
             "header": header,
@@ -95,7 +96,7 @@ impl Lens<'_> {
     pub(super) fn status_uri(&self, status: &Status) -> String {
         let name = self.state.person(status.author).map_or("", |person| person.first_username.as_str());
         let activity = if status.reblog_of.is_some() { "/activity" } else { "" };
-        format!("{}/users/{name}/statuses/{}{activity}", self.base_url, status.id)
+        format!("{}/users/{name}/statuses/{}{activity}", self.identity_url, status.id)
     }
 
     pub(super) fn status(&self, status: &Status) -> Value {

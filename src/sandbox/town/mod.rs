@@ -72,6 +72,9 @@ pub struct TownServer {
     pub listen: String,
     /// How others write its address, without a slash at the end; made from `listen` if missing.
     pub public_url: Option<String>,
+    /// What the `uri` of everything begins with. It must stay the same as long as the town remembers anything, also when the town is
+    /// served at another address, because it is part of what others know a status by; made from `public_url` if missing.
+    pub identity_url: Option<String>,
     /// How often a silent stream beats; [`HEARTBEAT`] unless a test is in a hurry.
     pub heartbeat: Duration,
     /// Ends it: streams are closed, requests under way are answered.
@@ -103,6 +106,7 @@ struct Wire {
     town: Arc<Town>,
     clock: Arc<dyn Clock>,
     base_url: String,
+    identity_url: String,
     heartbeat: Duration,
     shutdown: CancellationToken,
     helper_app: Mutex<Option<Id>>,
@@ -110,7 +114,7 @@ struct Wire {
 
 impl Wire {
     fn lens<'a>(&'a self, state: &'a State, viewer: Option<Id>) -> Lens<'a> {
-        Lens { state, base_url: &self.base_url, viewer }
+        Lens { state, base_url: &self.base_url, identity_url: &self.identity_url, viewer }
     }
 
     fn status_json(&self, status: &Status, viewer: Id) -> String {
@@ -138,6 +142,7 @@ pub async fn serve(server: TownServer) -> anyhow::Result<Serving> {
     let wire = Arc::new(Wire {
         town: server.town,
         clock: server.clock,
+        identity_url: server.identity_url.unwrap_or_else(|| public_url.clone()),
         base_url: public_url.clone(),
         heartbeat: server.heartbeat,
         shutdown: server.shutdown.clone(),

@@ -86,7 +86,7 @@ fn post(state: &TownState, base_url: &str, language: Language, status: &Status) 
             }
             div {
                 a href={ "/@" (author) } { b { "@" (author) } } " "
-                a.quiet href=(link) { (original.created_at.strftime("%Y-%m-%d %H:%M:%S").to_string()) }
+                a.quiet href=(link) { (original.created_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) }
                 @if original.edited_at.is_some() { span.quiet { " (" (language.say("edited", "modifié")) ")" } }
             }
             // Made by the town's own formatter, which escapes what people type.
@@ -112,16 +112,19 @@ pub(super) async fn front(State(wire): State<Arc<Wire>>, headers: HeaderMap) -> 
         language,
         language.say("Public timeline", "Fil public"),
         html! {
-            h1 { (language.say("Public timeline", "Fil public")) }
-            p.quiet { (people) " " (language.say("people", "personnes")) ", " (statuses) " " (language.say("posts. Private messages are not shown here.", "messages. Les messages privés n’apparaissent pas ici.")) }
-            (posts(&state, &wire, language, Feed::Public))
-            h2 { (language.say("People", "Habitants")) }
-            ul.people {
-                @for person in state.people().take(PEOPLE_SHOWN) {
-                    li { a href={ "/@" (person.username) } { "@" (person.username) } " " span.quiet { (person.display_name) @if person.bot { " 🤖" } } }
-                }
+                h1 { (language.say("Public timeline", "Fil public")) }
+        p.quiet {
+                (language.say("People: ", "Habitants : ")) (people) (language.say(". Posts: ", ". Messages : ")) (statuses) ". "
+                (language.say("Private messages are not shown here.", "Les messages privés n’apparaissent pas ici."))
             }
-        },
+            (posts(&state, &wire, language, Feed::Public))
+                h2 { (language.say("People", "Habitants")) }
+                ul.people {
+                    @for person in state.people().take(PEOPLE_SHOWN) {
+                        li { a href={ "/@" (person.username) } { "@" (person.username) } " " span.quiet { (person.display_name) @if person.bot { " (" (language.say("automated", "automatisé")) ")" } } }
+                    }
+                }
+            },
     )
 }
 

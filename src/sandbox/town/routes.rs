@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{delete, get, post};
 
+use super::errors::ApiError;
 use super::{Wire, accounts, helper, inbox, instance, oauth, pages, quota, sse, statuses, timelines, websocket};
 
 /// Everything but an attachment fits in this.
@@ -21,7 +22,9 @@ pub(super) fn router(wire: Arc<Wire>) -> Router {
         .merge(about())
         .merge(sandbox())
         .merge(for_people())
-        .fallback(|| async { super::errors::ApiError::not_found() })
+        .fallback(|| async { ApiError::not_found() })
+        // As a Rails server says it: no such route.
+        .method_not_allowed_fallback(|| async { ApiError::not_found() })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&wire), quota::admit))
         .layer(middleware::from_fn(quota::allow_origins))
@@ -84,7 +87,7 @@ fn reading() -> Router<Arc<Wire>> {
         .route("/api/v1/notifications/unread_count", get(inbox::unread_count))
         .route("/api/v1/notifications/{id}", get(inbox::notification))
         .route("/api/v1/notifications/{id}/dismiss", post(inbox::dismiss))
-        .route("/api/v2/notifications/policy", get(inbox::policy).patch(inbox::change_policy))
+        .route("/api/v2/notifications/policy", get(inbox::policy).patch(inbox::change_policy).put(inbox::change_policy))
         .route("/api/v1/conversations", get(inbox::conversations))
         .route("/api/v1/conversations/{id}", delete(inbox::hide_conversation))
         .route("/api/v1/conversations/{id}/read", post(inbox::read_conversation))

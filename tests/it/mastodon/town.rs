@@ -45,6 +45,7 @@ impl Place {
             clock: Arc::new(SystemClock),
             listen: "127.0.0.1:0".into(),
             public_url: None,
+            identity_url: None,
             heartbeat: Duration::from_millis(200),
             shutdown: shutdown.clone(),
         })

@@ -1,0 +1,191 @@
+//! `obole run`: the production start, with real platforms and real banks.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+
+use crate::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
+use crate::app::{App, CodeSecret, Parts};
+use crate::bank::Bank;
+use crate::bank::berlin_group::{self, BerlinGroup};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{BankSection, Config, Environment, PlatformSection};
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::exit::ExitCode;
+use crate::ids::{BankName, PlatformName};
+use crate::order::Policy;
+use crate::platform::Platform;
+use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
+use crate::serve::Serving;
+use crate::store::{Ground, Location, Store};
+use crate::telemetry::{self, LogArgs};
+use crate::terminal::{asked_to_stop, complain, say};
+use crate::web;
+
+/// What the production start is given.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration; obole.example.toml explains every key
+    #[arg(long, value_name = "FILE", env = "OBOLE_CONFIG")]
+    config: PathBuf,
+    /// Where the web part listens, in place of the configuration's `web.listen`
+    #[arg(long, value_name = "ADDR", env = "OBOLE_LISTEN")]
+    listen: Option<String>,
+    /// Directory for a SQLite database, in place of the configuration's `store.url`
+    #[arg(long, value_name = "DIR", env = "OBOLE_DATA")]
+    data: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: RunArgs, log: &LogArgs) -> ExitCode {
+    telemetry::init(log);
+    let config = match Config::load(&args.config, &Environment::of_process()) {
+        Ok(config) => config,
+        Err(error) => return super::check_config::report(error, false),
+    };
+    match serve(args, config).await {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => complain(&error, ExitCode::of(&error)),
+    }
+}
+
+async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
+    for warning in &config.warnings {
+        tracing::warn!(%warning, "the configuration deserves a look");
+    }
+    let listen = args.listen.unwrap_or_else(|| config.web.listen.to_string());
+    let listeners = bind(&listen).await?;
+    let location = match &args.data {
+        Some(directory) => {
+            std::fs::create_dir_all(directory).with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+            Location::Sqlite(directory.join("obole.db"))
+        }
+        None => config.store.location().clone(),
+    };
+    let store = Store::open(&location, Ground::Production).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let app = App::new(Parts {
+        store,
+        platforms: connect_platforms(&config).await?,
+        banks: connect_banks(&config, &clock, &entropy)?,
+        clock,
+        entropy,
+        policy: Policy { limits: config.limits.clone(), timing: config.timing.clone() },
+        secret: CodeSecret::new(*config.secrets.pepper.expose_secret()),
+        public_url: config.web.public_url.to_string(),
+    });
+    let (payees, campaigns) = entries(&config);
+    for finding in directory::register(&app, &payees, &campaigns).await? {
+        tracing::warn!(%finding, "something about the payee directory");
+    }
+    let serving = Serving::start(app.clone());
+    let router = web::router(web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages()));
+    serving.serve_web(listeners, router);
+    say(&format!("Obole {} serves {} and listens on {listen}", env!("CARGO_PKG_VERSION"), config.web.public_url));
+    asked_to_stop().await;
+    tracing::info!("stopping: what is under way comes to its end, everything else is kept");
+    serving.stop().await;
+    Ok(())
+}
+
+/// Every address that the name stands for: `localhost` is two of them.
+async fn bind(listen: &str) -> anyhow::Result<Vec<TcpListener>> {
+    let addresses: Vec<_> = tokio::net::lookup_host(listen).await.with_context(|| format!("{listen:?} is not an address to listen on"))?.collect();
+    let mut listeners = Vec::with_capacity(addresses.len());
+    let mut last = None;
+    for address in addresses {
+        match TcpListener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                return Err(error).with_context(|| format!("another program is using {address}"));
+            }
+            // No IPv6 on this machine, for one.
+            Err(error) => last = Some(error),
+        }
+    }
+    match (listeners.is_empty(), last) {
+        (false, _) => Ok(listeners),
+        (true, Some(error)) => Err(error).with_context(|| format!("cannot listen on {listen}")),
+        (true, None) => bail!("{listen:?} stands for no address"),
+    }
+}
+
+async fn connect_platforms(config: &Config) -> anyhow::Result<Vec<Arc<dyn Platform>>> {
+    let mut platforms: Vec<Arc<dyn Platform>> = Vec::with_capacity(config.platforms.len());
+    for (name, section) in &config.platforms {
+        platforms.push(connect_platform(name, section).await.with_context(|| format!("the platform {name} cannot be used"))?);
+    }
+    Ok(platforms)
+}
+
+async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> anyhow::Result<Arc<dyn Platform>> {
+    match section {
+        PlatformSection::Mastodon(section) => {
+            let base_url = section.base_url.as_str().trim_end_matches('/').to_owned();
+            let mut mastodon = MastodonConfig::new(base_url, section.access_token.clone());
+            if !section.send_windows.is_empty() {
+                let window = |window: &crate::platform::Window| SendWindow { limit: window.limit, period_seconds: window.period.as_secs() };
+                mastodon.send_windows = section.send_windows.iter().map(window).collect();
+            }
+            mastodon.from_beginning = section.from_beginning;
+            mastodon.connect_timeout_seconds = section.connect_timeout.as_secs();
+            mastodon.request_timeout_seconds = section.request_timeout.as_secs();
+            mastodon.silence_seconds = section.silence.as_secs();
+            mastodon.poll_seconds = section.poll.as_secs();
+            Ok(Arc::new(Mastodon::connect(mastodon, name.clone()).await?))
+        }
+    }
+}
+
+type GovernedBank = (Arc<dyn Bank>, NonZeroU32);
+
+fn connect_banks(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> anyhow::Result<Vec<GovernedBank>> {
+    let connect = |(name, section): (&BankName, &BankSection)| {
+        connect_bank(name, section, clock, entropy).with_context(|| format!("the bank {name} cannot be used"))
+    };
+    config.banks.iter().map(connect).collect()
+}
+
+fn connect_bank(name: &BankName, section: &BankSection, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> anyhow::Result<GovernedBank> {
+    match section {
+        BankSection::BerlinGroup(section) => {
+            let mut settings = berlin_group::Settings::at(section.base_url.clone());
+            settings.product = section.product.as_str().to_owned();
+            settings.bearer_token = section.bearer_token.clone();
+            settings.connect_timeout_ms = u64::try_from(section.connect_timeout.as_millis())?;
+            settings.total_timeout_ms = u64::try_from(section.request_timeout.as_millis())?;
+            if let std::net::IpAddr::V4(address) = section.psu_ip_address {
+                settings.payer_address = address;
+            }
+            let rate = NonZeroU32::new(section.requests_per_second).context("requests_per_second is 0")?;
+            Ok((Arc::new(BerlinGroup::new(name.clone(), settings, clock.clone(), entropy.clone())?), rate))
+        }
+    }
+}
+
+fn entries(config: &Config) -> (Vec<PayeeEntry>, Vec<CampaignEntry>) {
+    let payees = config.payees.iter().map(|payee| PayeeEntry {
+        slug: payee.slug.clone(),
+        legal_name: payee.legal_name.clone(),
+        class: payee.class,
+        iban: payee.iban.clone(),
+        registry_number: payee.registry_number.clone(),
+        accounts: payee
+            .identities
+            .iter()
+            .map(|identity| PayeeHandle { platform: identity.platform.clone(), handle: identity.handle.clone() })
+            .collect(),
+    });
+    let campaigns = config.campaigns.iter().map(|campaign| CampaignEntry {
+        tag: campaign.tag.clone(),
+        title: campaign.title.clone(),
+        payee: campaign.payee.clone(),
+        goal: campaign.goal,
+    });
+    (payees.collect(), campaigns.collect())
+}

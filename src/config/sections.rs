@@ -1,0 +1,199 @@
+//! What a configuration holds once it is read: plain values. The components' own structs are made from them where they are built.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use url::Url;
+
+use super::Mistake;
+use crate::iban::Iban;
+use crate::ids::{BankName, PlatformName};
+use crate::money::Money;
+use crate::order::{Limits, Timing};
+use crate::people::Class;
+use crate::platform::Window;
+use crate::store::Location;
+
+/// A production configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the truth is kept.
+    pub store: StoreSection,
+    /// The pages.
+    pub web: WebSection,
+    /// What must never be seen.
+    pub secrets: SecretsSection,
+    /// The social networks, by the name of the connection.
+    pub platforms: BTreeMap<PlatformName, PlatformSection>,
+    /// The banks, by the name of the connection.
+    pub banks: BTreeMap<BankName, BankSection>,
+    /// How much.
+    pub limits: Limits,
+    /// How long.
+    pub timing: Timing,
+    /// Who may be paid.
+    pub payees: Vec<PayeeSection>,
+    /// What is collected for.
+    pub campaigns: Vec<CampaignSection>,
+    /// What does not hinder a start and deserves a look.
+    pub warnings: Vec<Mistake>,
+}
+
+/// `[store]`.
+pub struct StoreSection {
+    pub(super) url: SecretString,
+    pub(super) location: Location,
+}
+
+impl StoreSection {
+    /// Where the database is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+}
+
+impl fmt::Debug for StoreSection {
+    /// The kind of database only: a URL may hold a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.expose_secret().split(':').next().unwrap_or_default();
+        write!(formatter, "StoreSection({scheme}:…)")
+    }
+}
+
+/// `[web]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSection {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How the pages are reached from outside; links in messages begin with it. Without a path.
+    pub public_url: Url,
+}
+
+/// `[secrets]`: 32 bytes each, written as 64 hex digits.
+#[derive(Debug)]
+pub struct SecretsSection {
+    /// What personal data in the store is encrypted with.
+    pub key: SecretBox<[u8; 32]>,
+    /// What confirmation and enrolment codes are keyed with.
+    pub pepper: SecretBox<[u8; 32]>,
+}
+
+/// `[platforms.NAME]`, by `kind`.
+#[derive(Debug, Clone)]
+pub enum PlatformSection {
+    /// `kind = "mastodon"`.
+    Mastodon(MastodonSection),
+}
+
+/// A connection to a Mastodon instance.
+#[derive(Debug, Clone)]
+pub struct MastodonSection {
+    /// Where the instance is.
+    pub base_url: Url,
+    /// The bot's token.
+    pub access_token: SecretString,
+    /// How much may be sent; empty means what Mastodon documents.
+    pub send_windows: Vec<Window>,
+    /// On the very first start, read what was sent to the bot before it.
+    pub from_beginning: bool,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// After how long without a byte the stream counts as broken.
+    pub silence: Duration,
+    /// How often to ask for what the stream may have missed.
+    pub poll: Duration,
+}
+
+/// `[banks.NAME]`, by `kind`.
+#[derive(Debug, Clone)]
+pub enum BankSection {
+    /// `kind = "berlin_group"`.
+    BerlinGroup(BerlinGroupSection),
+}
+
+/// A connection to a bank that speaks Berlin Group NextGenPSD2.
+#[derive(Debug, Clone)]
+pub struct BerlinGroupSection {
+    /// Where the interface begins, up to and without `/v1`.
+    pub base_url: Url,
+    /// Which payments it takes.
+    pub product: BerlinGroupProduct,
+    /// The `PSU-IP-Address` to send where the payer is not on a page.
+    pub psu_ip_address: IpAddr,
+    /// A token, where the bank wants one.
+    pub bearer_token: Option<SecretString>,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How many requests the bank takes in a second.
+    pub requests_per_second: u32,
+}
+
+/// A payment product of Berlin Group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BerlinGroupProduct {
+    /// SEPA credit transfers.
+    SepaCreditTransfers,
+    /// Instant SEPA credit transfers.
+    InstantSepaCreditTransfers,
+}
+
+impl BerlinGroupProduct {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::SepaCreditTransfers, Self::InstantSepaCreditTransfers];
+
+    /// As it stands in the interface's paths.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SepaCreditTransfers => "sepa-credit-transfers",
+            Self::InstantSepaCreditTransfers => "instant-sepa-credit-transfers",
+        }
+    }
+}
+
+/// `[[payees]]`: an entry of the directory that the operator approves by writing it here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayeeSection {
+    /// A short name, unique here; campaigns use it.
+    pub slug: String,
+    /// The verified legal name.
+    pub legal_name: String,
+    /// What kind.
+    pub class: Class,
+    /// The verified account.
+    pub iban: Iban,
+    /// The number in the charities' or companies' registry.
+    pub registry_number: Option<String>,
+    /// The accounts under which it is named in posts.
+    pub identities: Vec<PayeeIdentitySection>,
+}
+
+/// One account of a payee on a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayeeIdentitySection {
+    /// The connection.
+    pub platform: PlatformName,
+    /// The handle, without at sign.
+    pub handle: String,
+    /// The immutable id, if the operator knows it; otherwise it is looked up once and kept.
+    pub account_id: Option<String>,
+}
+
+/// `[[campaigns]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CampaignSection {
+    /// The hashtag, without `#`.
+    pub tag: String,
+    /// What it is called.
+    pub title: String,
+    /// The slug of the payee.
+    pub payee: String,
+    /// What it hopes to reach.
+    pub goal: Option<Money>,
+}

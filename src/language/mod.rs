@@ -1,0 +1,216 @@
+//! The order language: from the text of a post to what its author asks for.
+//!
+//! A post pays only if it says so in a fixed way: it names the bot (or a campaign), it holds a verb as a hashtag, one sum
+//! and somebody to pay, in any order and any of ten languages. [`read`] turns the text into a [`Command`], into an answer
+//! to the author of a near miss ([`Rejection`]), or into nothing. It never guesses about money: what can be read two ways
+//! is refused with the corrections to copy.
+//!
+//! It promises to depend on the text and the [`Context`] alone (no clock, network or locale), never to panic, and to take
+//! time linear in the text. Whether the author may pay, and whom, is decided elsewhere.
+//!
+//! The specification is normative, and doc comments name its sections. What belongs to a language or a currency is data in
+//! `grammar/`, compiled once; adding one needs no Rust. The way of a post through the modules:
+//!
+//! | module | question |
+//! |---|---|
+//! | `gate` | can it concern us at all? |
+//! | `masks` | which words are the author's own? |
+//! | `tokens`, with `hashtag`, `mention`, `marks` | what stands there? |
+//! | `amounts`, with `numeral` | which sums are in sight, and which can be taken? |
+//! | `addressing` | is it meant for us? |
+//! | `diagnosis`, with `recipients`, `phrases`, `shares`, `memo` | what does it ask, or what is wrong first? |
+//! | `replies` | what does a private message answer? |
+//! | `json` | the same, one line in, one line out |
+
+mod addressing;
+mod amounts;
+mod characters;
+mod command;
+mod diagnosis;
+mod error;
+mod gate;
+mod hashtag;
+pub mod json;
+mod marks;
+mod masks;
+mod memo;
+mod mention;
+mod numeral;
+mod phrases;
+mod post;
+mod recipients;
+mod replies;
+mod shares;
+mod span;
+mod tokens;
+mod vocabulary;
+
+use std::collections::HashMap;
+
+pub use characters::fold;
+pub use command::{Addressed, CancelCommand, Command, Flag, Kind, PaymentCommand, Recipient, RecipientRule, Split, Verb, VerbKind};
+pub use error::{Code, Rejection};
+pub use gate::would_concern;
+pub use replies::{Action, Reply};
+pub use span::Span;
+pub use vocabulary::{Language, ServedCurrency, VocabularyError, check_language, languages, served_currencies};
+
+use addressing::Standing;
+use post::Post;
+
+pub use crate::ids::Channel;
+use crate::money::Currency;
+
+/// The networks whose handles are known (section 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Platform {
+    /// X, formerly Twitter.
+    X,
+    /// Mastodon and the rest of the fediverse.
+    Mastodon,
+    /// Bluesky.
+    Bluesky,
+    /// Nostr.
+    Nostr,
+}
+
+impl Platform {
+    /// The name in section 2.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Platform::X => "x",
+            Platform::Mastodon => "mastodon",
+            Platform::Bluesky => "bluesky",
+            Platform::Nostr => "nostr",
+        }
+    }
+}
+
+/// Registered hashtags, folded, and the handle of the charity that each stands for, if it stands for one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Campaigns(HashMap<String, Option<String>>);
+
+impl Campaigns {
+    /// None yet.
+    pub fn new() -> Self {
+        Campaigns::default()
+    }
+
+    /// Registers a hashtag (without `#`) for a charity's handle (without `@`), or as a mere label.
+    pub fn insert(&mut self, hashtag: &str, charity: Option<&str>) {
+        self.0.insert(fold(hashtag), charity.map(str::to_owned));
+    }
+
+    /// Whether none is registered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The charity of a folded hashtag; none if it is not registered.
+    fn get(&self, folded: &str) -> Option<Option<&str>> {
+        self.0.get(folded).map(Option::as_deref)
+    }
+}
+
+impl<'a> FromIterator<(&'a str, Option<&'a str>)> for Campaigns {
+    fn from_iter<I: IntoIterator<Item = (&'a str, Option<&'a str>)>>(pairs: I) -> Self {
+        let mut campaigns = Campaigns::new();
+        for (hashtag, charity) in pairs {
+            campaigns.insert(hashtag, charity);
+        }
+        campaigns
+    }
+}
+
+/// What is known about a post beside its text (section 2). Handles are written without `@`.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Public post or private message.
+    pub channel: Channel,
+    /// Whose handles are written.
+    pub platform: Platform,
+    /// The processor's handle there.
+    pub bot: &'a str,
+    /// Who wrote it, if that is known.
+    pub author: Option<&'a str>,
+    /// Whether somebody else's text is only passed on.
+    pub is_repost: bool,
+    /// The registered hashtags.
+    pub campaigns: &'a Campaigns,
+    /// Used in suggestions only.
+    pub currency: Currency,
+}
+
+/// Why nothing is said about a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Silence {
+    /// It is a repost.
+    Repost,
+    /// The bot wrote it.
+    OwnPost,
+    /// It is longer than 32 768 bytes.
+    TooLong,
+    /// It holds neither the bot's name nor a verb that gives to a campaign.
+    NotConcerned,
+    /// It documents the syntax.
+    Example,
+    /// A *not* word stands at a verb.
+    Negated,
+    /// It has a verb or the bot's name, but is not addressed to the processor.
+    NotAddressed,
+    /// It talks about paying, without a sum.
+    Talk,
+    /// It is a private message without text.
+    Empty,
+}
+
+/// What a text was read as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Nothing that concerns us.
+    None(Silence),
+    /// An order.
+    Order(Command),
+    /// An answer in private.
+    Reply(Reply),
+    /// A near miss.
+    Rejected(Rejection),
+}
+
+/// Reads one post or private message.
+pub fn read(text: &str, context: &Context<'_>) -> Reading {
+    if context.is_repost {
+        return Reading::None(Silence::Repost);
+    }
+    if context.author.is_some_and(|author| mention::bot_name(author, context.bot)) {
+        return Reading::None(Silence::OwnPost);
+    }
+    if text.len() > gate::LONGEST_TEXT {
+        return Reading::None(Silence::TooLong);
+    }
+    if !gate::concerns(text, context) {
+        return Reading::None(Silence::NotConcerned);
+    }
+    let silence = match read_post(text, context) {
+        Ok(command) => return Reading::Order(command),
+        Err(Standing::Fault(fault)) => return Reading::Rejected(fault.reject(text)),
+        Err(Standing::Silent(silence)) => silence,
+        Err(Standing::Addressed(_)) => Silence::NotAddressed,
+    };
+    if context.channel == Channel::Post {
+        return Reading::None(silence);
+    }
+    match replies::reply(text) {
+        None => Reading::None(Silence::Empty),
+        Some(Ok(reply)) => Reading::Reply(reply),
+        Some(Err(fault)) => Reading::Rejected(fault.reject(text)),
+    }
+}
+
+fn read_post(text: &str, context: &Context<'_>) -> Result<Command, Standing> {
+    let post = Post::take(text, context);
+    match addressing::standing(&post) {
+        Standing::Addressed(how) => diagnosis::diagnose(&post, how).map_err(Standing::Fault),
+        other => Err(other),
+    }
+}

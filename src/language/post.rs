@@ -1,0 +1,119 @@
+//! A post as it is judged: its tokens, sums, verbs and hashtags, found once and then only looked at.
+
+use super::Context;
+use super::amounts::{Amounts, Candidate, amounts};
+use super::command::VerbKind;
+use super::span::Span;
+use super::tokens::{Kind, Mention, Token, tag_name, tokens};
+use super::vocabulary::{Languages, SmallWord, TagRole};
+
+/// A hashtag that is a verb.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VerbTag {
+    pub(super) token: usize,
+    pub(super) kind: VerbKind,
+    pub(super) languages: Languages,
+}
+
+/// A registered campaign's hashtag.
+#[derive(Debug, Clone)]
+pub(super) struct CampaignTag<'t> {
+    pub(super) token: usize,
+    /// Folded.
+    pub(super) name: String,
+    /// The handle of its charity.
+    pub(super) charity: Option<&'t str>,
+}
+
+/// A post with all that was found in it.
+pub(super) struct Post<'t> {
+    pub(super) text: &'t str,
+    pub(super) context: &'t Context<'t>,
+    pub(super) tokens: Vec<Token>,
+    pub(super) amounts: Amounts,
+    pub(super) verbs: Vec<VerbTag>,
+    /// Every occurrence, in the order of the text.
+    pub(super) campaigns: Vec<CampaignTag<'t>>,
+    /// Hashtags without a role, folded, each once.
+    pub(super) hashtags: Vec<String>,
+}
+
+impl<'t> Post<'t> {
+    pub(super) fn take(text: &'t str, context: &'t Context<'t>) -> Post<'t> {
+        let tokens = tokens(text, context);
+        let mut post = Post {
+            text,
+            context,
+            amounts: amounts(text, &tokens),
+            tokens,
+            verbs: Vec::new(),
+            campaigns: Vec::new(),
+            hashtags: Vec::new(),
+        };
+        post.sort_hashtags();
+        post
+    }
+
+    fn sort_hashtags(&mut self) {
+        let mut seen = std::collections::HashSet::new();
+        for (token, Token { kind, span, .. }) in self.tokens.iter().enumerate() {
+            match kind {
+                Kind::Hashtag(Some(TagRole::Verb(kind, languages))) => {
+                    self.verbs.push(VerbTag { token, kind: *kind, languages: *languages });
+                }
+                Kind::Hashtag(None) => {
+                    let name = tag_name(self.text, *span);
+                    if let Some(charity) = self.context.campaigns.get(&name) {
+                        self.campaigns.push(CampaignTag { token, name: name.clone(), charity });
+                    }
+                    if seen.insert(name.clone()) {
+                        self.hashtags.push(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn span(&self, token: usize) -> Span {
+        self.tokens[token].span
+    }
+
+    /// Whether a hashtag of this role stands anywhere.
+    pub(super) fn role(&self, role: TagRole) -> Option<usize> {
+        self.tokens.iter().position(|token| token.kind == Kind::Hashtag(Some(role)))
+    }
+
+    /// What V2 says of the word at a token.
+    pub(super) fn small(&self, token: usize) -> Option<SmallWord> {
+        self.tokens.get(token)?.word()?.small
+    }
+
+    /// The mentions of others than the bot.
+    pub(super) fn others(&self) -> impl Iterator<Item = usize> {
+        let mentions = self.tokens.iter().enumerate();
+        mentions.filter_map(|(index, token)| matches!(token.kind, Kind::Mention(Mention::Handle | Mention::Bad)).then_some(index))
+    }
+
+    /// Whether a token is the bot's mention.
+    pub(super) fn is_bot(&self, token: usize) -> bool {
+        matches!(self.tokens.get(token), Some(Token { kind: Kind::Mention(Mention::Bot), .. }))
+    }
+
+    /// The amount candidate that starts at a token.
+    pub(super) fn candidate_at(&self, token: usize) -> Option<&Candidate> {
+        let candidates = &self.amounts.candidates;
+        candidates.binary_search_by_key(&token, |candidate| candidate.first).ok().map(|index| &candidates[index])
+    }
+
+    /// Registered campaigns, folded, each once.
+    pub(super) fn campaign_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for campaign in &self.campaigns {
+            if !names.contains(&campaign.name) {
+                names.push(campaign.name.clone());
+            }
+        }
+        names
+    }
+}

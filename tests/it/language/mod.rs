@@ -1,0 +1,3 @@
+//! The order language, read through the line that the command line reads and writes.
+
+mod examples;

@@ -1,0 +1,307 @@
+//! Stories: what people do and what comes of it, told on both databases with town and bank in memory.
+
+use std::time::Duration;
+
+use obole::bank::fake::{Fault, FaultKind, Operation};
+use obole::order::{OrderState, Rejection};
+use obole::people::Language;
+
+use crate::support::app::TestApp;
+use crate::support::database::Engine;
+
+/// Tells each story on each engine; on PostgreSQL under the name `postgres`, which `tests/run` knows.
+macro_rules! stories {
+    ($($(#[$doc:meta])* async fn $name:ident($story:ident: TestApp) $body:block)+) => {
+        $(async fn $name(#[allow(unused_mut)] mut $story: TestApp) $body)+
+
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(story) = super::TestApp::start(super::Engine::Sqlite).await {
+                    super::$name(story).await;
+                }
+            })+
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(story) = super::TestApp::start(super::Engine::Postgres).await {
+                    super::$name(story).await;
+                }
+            })+
+        }
+    };
+}
+
+const GIFT: &str = "@obole #donner 10€ @croixrouge #telethon";
+
+fn once(fault: FaultKind, on: Operation) -> Fault {
+    Fault { fault, on: Some(on), times: Some(1), seconds: None, one_in: None }
+}
+
+stories! {
+    async fn a_post_becomes_a_settled_payment(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.pays("ana", GIFT).await;
+        let order = story.order_becomes(post, "settled").await;
+        assert_eq!(order.campaign.as_deref(), Some("telethon"));
+        assert_eq!(story.world.balance("croixrouge"), 1_000);
+        assert_eq!(story.world.balance("ana"), 19_000);
+        let receipt = story.hears("ana", &order.receipt_number()).await;
+        assert!(receipt.contains("10,00"), "{receipt}");
+        let total = story.app.campaign_total("telethon").await.unwrap();
+        assert_eq!((total.gifts, total.settled.minor, total.pending.minor), (1, 1_000, 0));
+        story.ends().await;
+    }
+
+    async fn no_means_no(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        story.order_becomes(post, "awaiting_confirmation").await;
+        story.tells("ana", "NON");
+        story.order_becomes(post, "cancelled").await;
+        assert_eq!(story.world.balance("croixrouge"), 0);
+        story.ends().await;
+    }
+
+    async fn a_yes_without_the_code_confirms_nothing_and_says_so(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        story.order_becomes(post, "awaiting_confirmation").await;
+        story.tells("ana", "oui");
+        story.hears("ana", "six chiffres").await;
+        story.order_becomes(post, "awaiting_confirmation").await;
+        story.tells("ana", "non");
+        story.order_becomes(post, "cancelled").await;
+        story.ends().await;
+    }
+
+    async fn five_wrong_codes_end_the_order(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
+        let right = story.code_for("ana", &order).await;
+        let wrong = if right == "111111" { "222222" } else { "111111" };
+        for _ in 0..5 {
+            story.tells("ana", &format!("OUI {wrong}"));
+        }
+        let order = story.order_becomes(post, "rejected").await;
+        assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::TooManyWrongAnswers, .. }));
+        story.tells("ana", &format!("OUI {right}"));
+        story.rests().await;
+        assert_eq!(story.world.balance("croixrouge"), 0);
+        story.ends().await;
+    }
+
+    async fn somebody_elses_answer_has_no_authority(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.enrols("eve", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
+        let code = story.code_for("ana", &order).await;
+        story.tells("eve", &format!("OUI {code}"));
+        story.posts("ana", &format!("@obole OUI {code}"));
+        story.hears("eve", "").await;
+        story.rests().await;
+        story.order_becomes(post, "awaiting_confirmation").await;
+        story.tells("ana", "non");
+        story.order_becomes(post, "cancelled").await;
+        story.ends().await;
+    }
+
+    async fn a_stranger_is_asked_after_enrolling(story: TestApp) {
+        let post = story.posts("zoe", GIFT);
+        story.order_becomes(post, "awaiting_payer").await;
+        story.enrols("zoe", Language::En).await;
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
+        let code = story.code_for("zoe", &order).await;
+        story.tells("zoe", &format!("YES {code}"));
+        story.order_becomes(post, "settled").await;
+        story.ends().await;
+    }
+
+    async fn a_code_is_worthless_after_ten_minutes(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
+        let code = story.code_for("ana", &order).await;
+        story.world.clock.advance(Duration::from_secs(10 * 60));
+        story.tells("ana", &format!("OUI {code}"));
+        story.order_becomes(post, "expired").await;
+        story.rests().await;
+        assert_eq!(story.world.balance("croixrouge"), 0);
+        story.ends().await;
+    }
+
+    async fn an_edit_or_a_deletion_before_the_yes_cancels(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let edited = story.posts("ana", GIFT);
+        story.order_becomes(edited, "awaiting_confirmation").await;
+        story.edits("ana", edited, "@obole #donner 29€ @croixrouge #telethon");
+        story.order_becomes(edited, "cancelled").await;
+        let deleted = story.posts("ana", GIFT);
+        story.order_becomes(deleted, "awaiting_confirmation").await;
+        story.deletes("ana", deleted);
+        story.order_becomes(deleted, "cancelled").await;
+        story.ends().await;
+    }
+
+    async fn a_near_miss_is_answered_with_what_would_have_worked(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.posts("ana", "@obole #envoyer 1.000 € @bob");
+        let answer = story.hears("ana", "1000").await;
+        assert!(!answer.replace("@ana", "").contains('@'), "no handle but the payer's: {answer}");
+        story.posts("ana", "@obole #donner 20 balles @croixrouge");
+        story.hears("ana", "20 EUR").await;
+        story.ends().await;
+    }
+
+    async fn more_than_a_code_may_confirm_is_refused_with_a_sentence(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", "@obole #donner 30,01€ @croixrouge");
+        let order = story.order_becomes(post, "rejected").await;
+        assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::AboveLowValueLimit { .. }, .. }));
+        story.hears("ana", "30,00").await;
+        story.ends().await;
+    }
+
+    async fn the_sixth_order_by_code_alone_is_refused(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        for _ in 0..5 {
+            let post = story.pays("ana", "@obole #donner 1€ @croixrouge").await;
+            story.order_becomes(post, "settled").await;
+        }
+        let sixth = story.pays("ana", "@obole #donner 1€ @croixrouge").await;
+        let order = story.order_becomes(sixth, "rejected").await;
+        assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::LimitReached { .. }, .. }));
+        assert_eq!(story.world.balance("croixrouge"), 500);
+        story.ends().await;
+    }
+
+    async fn a_refused_payment_gives_its_limit_back(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        for round in 0..4 {
+            story.world.bank.misbehave(once(FaultKind::NoFunds, Operation::Initiate));
+            let post = story.pays("ana", "@obole #donner 30€ @croixrouge").await;
+            story.order_becomes(post, "failed").await;
+            story.rests().await;
+            assert_eq!(story.world.balance("croixrouge"), 0, "round {round}");
+        }
+        let post = story.pays("ana", "@obole #donner 30€ @croixrouge").await;
+        story.order_becomes(post, "settled").await;
+        story.ends().await;
+    }
+
+    async fn a_lost_answer_is_found_by_asking_and_never_paid_again(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.bank.misbehave(once(FaultKind::LoseAnswer, Operation::Initiate));
+        let post = story.pays("ana", GIFT).await;
+        story.order_becomes(post, "unknown").await;
+        story.world.clock.advance(Duration::from_secs(60));
+        story.order_becomes(post, "settled").await;
+        assert_eq!(story.world.balance("croixrouge"), 1_000);
+        assert_eq!(story.world.bank.totals().unwrap().payments, 1);
+        story.ends().await;
+    }
+
+    async fn a_bank_that_was_not_reached_is_called_again(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.bank.misbehave(once(FaultKind::Down, Operation::Initiate));
+        let post = story.pays("ana", GIFT).await;
+        story.order_becomes(post, "ready").await;
+        for _ in 0..20 {
+            story.world.clock.advance(Duration::from_secs(5));
+            tokio::task::yield_now().await;
+        }
+        story.order_becomes(post, "settled").await;
+        assert_eq!(story.world.bank.totals().unwrap().payments, 1);
+        story.ends().await;
+    }
+
+    async fn a_payment_that_is_found_nowhere_goes_to_an_operator(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.bank.misbehave(once(FaultKind::CutBefore, Operation::Initiate));
+        let post = story.posts("ana", GIFT);
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
+        let code = story.code_for("ana", &order).await;
+        story.tells("ana", &format!("OUI {code}"));
+        // The fake in memory says of a cut before anything was done that it surely was not taken; either way it is paid once.
+        story.world.clock.advance(Duration::from_secs(5));
+        story.order_becomes(post, "settled").await;
+        assert_eq!(story.world.bank.totals().unwrap().payments, 1);
+        story.ends().await;
+    }
+
+    async fn one_order_may_have_two_recipients(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.pays("ana", "@obole #donner 10,01€ à @croixrouge et @wateraid #partager").await;
+        let order = story.order_becomes(post, "settled").await;
+        assert_eq!(order.payments.len(), 2);
+        story.rests().await;
+        assert_eq!((story.world.balance("croixrouge"), story.world.balance("wateraid")), (501, 500));
+        story.ends().await;
+    }
+
+    async fn an_unknown_payee_is_refused_and_never_guessed(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.person("croixr0uge");
+        let post = story.posts("ana", "@obole #donner 10€ @croixr0uge");
+        let order = story.order_becomes(post, "rejected").await;
+        assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::PayeeUnknown { .. }, .. }));
+        story.ends().await;
+    }
+
+    async fn at_most_three_orders_wait_for_one_payer(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let mut posts = Vec::new();
+        for _ in 0..4 {
+            posts.push(story.posts("ana", "@obole #donner 1€ @croixrouge"));
+        }
+        let fourth = story.order_becomes(posts[3], "rejected").await;
+        assert!(matches!(fourth.state, OrderState::Rejected { reason: Rejection::TooManyOpen { limit: 3 }, .. }));
+        story.tells("ana", "non");
+        for post in &posts[..3] {
+            story.order_becomes(*post, "cancelled").await;
+        }
+        story.ends().await;
+    }
+
+    async fn a_cancel_order_withdraws_what_waits(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        story.order_becomes(post, "awaiting_confirmation").await;
+        story.posts("ana", "@obole #annuler");
+        story.order_becomes(post, "cancelled").await;
+        story.ends().await;
+    }
+
+    async fn a_restart_in_the_middle_loses_and_doubles_nothing(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        let post = story.posts("ana", GIFT);
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
+        let code = story.code_for("ana", &order).await;
+        story.restart().await;
+        story.tells("ana", &format!("OUI {code}"));
+        story.tells("ana", &format!("OUI {code}"));
+        story.order_becomes(post, "settled").await;
+        story.restart().await;
+        story.rests().await;
+        assert_eq!(story.world.bank.totals().unwrap().payments, 1);
+        story.ends().await;
+    }
+
+    async fn a_bank_that_wants_its_own_authentication_is_waited_for(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.bank.misbehave(once(FaultKind::AlwaysAsk, Operation::Initiate));
+        let post = story.pays("ana", GIFT).await;
+        let order = story.order_becomes(post, "awaiting_bank").await;
+        let obole::order::PaymentState::AwaitingBank { authorise_at, .. } = &order.payments[0].state else { panic!("{order:?}") };
+        story.hears("ana", authorise_at).await;
+        let (_, authorisation) = authorise_at.rsplit_once('/').unwrap();
+        story.world.bank.answer(&obole::bank::fake::AuthorisationId(authorisation.to_owned()), true, Some("ana")).unwrap();
+        story.world.clock.advance(Duration::from_secs(10));
+        story.order_becomes(post, "settled").await;
+        story.ends().await;
+    }
+}

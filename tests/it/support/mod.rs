@@ -1,0 +1,4 @@
+//! What the stories are told with: databases to tell them on, and an application whose verbs a person would say.
+
+pub(crate) mod app;
+pub(crate) mod database;
