@@ -43,7 +43,7 @@ const FULL_WIDTH_HASH: &str = "＃";
 /// The network of a line that surely cannot concern us; `None` if it has to be read.
 pub fn surely_not(line: &[u8], bots: &Bots) -> Option<Network> {
     let (network, _) = NEW_POST.into_iter().find(|(_, mark)| memmem::find(line, mark).is_some())?;
-    let holds = |sign: &&[u8]| memmem::find(line, sign).is_some();
+    let any_of = |signs: &[&[u8]]| signs.iter().any(|sign| memmem::find(line, sign).is_some());
     let hash = match network {
         Network::Bluesky => memchr_iter(b'#', line).any(|at| !in_a_lexicon_name(line, at)),
         _ => memchr::memchr(b'#', line).is_some(),
@@ -51,8 +51,8 @@ pub fn surely_not(line: &[u8], bots: &Bots) -> Option<Network> {
     let concerns = hash
         || memmem::find(line, FULL_WIDTH_HASH.as_bytes()).is_some()
         || names(line, bots.on(network))
-        || SPELT.iter().any(|spelt| holds(spelt))
-        || OTHERWISE.iter().any(|otherwise| holds(otherwise))
+        || any_of(&SPELT)
+        || any_of(&OTHERWISE)
         || may_be_a_later_version(line);
     (!concerns).then_some(network)
 }

@@ -21,6 +21,7 @@ mod offline;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::error::Category;
 
 use super::{Network, PlatformEvent, bluesky, mastodon, x};
 
@@ -124,6 +125,9 @@ pub fn read_line(line: &[u8], bots: &Bots) -> Line {
     }
 }
 
+/// What is said about JSON that none of the networks sends.
+const NOT_OURS: &str = "not an object of one of the networks";
+
 /// What is said about a line that is longer than [`MAX_LINE_BYTES`].
 pub fn too_long() -> String {
     format!("the line is longer than {MAX_LINE_BYTES} bytes")
@@ -133,8 +137,10 @@ fn decode(line: &[u8], bots: &Bots) -> Result<(Network, Vec<PlatformEvent>), Str
     if let Err(error) = std::str::from_utf8(line) {
         return Err(format!("byte {} is not UTF-8", error.valid_up_to() + 1));
     }
-    let outermost: Outermost = serde_json::from_slice(line)
-        .map_err(|error| if error.is_data() { "not an object of one of the networks".to_owned() } else { error.to_string() })?;
+    let outermost: Outermost = serde_json::from_slice(line).map_err(|error| match error.classify() {
+        Category::Data => NOT_OURS.to_owned(),
+        _ => in_one_line(&format!("not JSON: {error}")),
+    })?;
     let Outermost { lexicon, did, kind, commit, identity, account, event, notification, status, uri, data, errors } = outermost;
     let of_jetstream = kind.or(commit).or(identity).or(account).is_some();
     let on = |network, events: Result<_, String>| events.map(|events| (network, events)).map_err(|why| named(network, &why));
@@ -149,7 +155,7 @@ fn decode(line: &[u8], bots: &Bots) -> Result<(Network, Vec<PlatformEvent>), Str
     } else if data.is_some() || errors.is_some() {
         on(Network::X, x::read_object(line, &bots.x))
     } else {
-        Err("not an object of one of the networks".to_owned())
+        Err(NOT_OURS.to_owned())
     }
 }
 
@@ -160,7 +166,12 @@ fn named(network: Network, why: &str) -> String {
         Network::X => "an X object",
         Network::Nostr => "a Nostr event",
     };
-    format!("{form} that cannot be read: {why}")
+    in_one_line(&format!("{form} that cannot be read: {why}"))
+}
+
+/// The decoder counts lines within the line, which would be taken for the file's.
+fn in_one_line(why: &str) -> String {
+    why.replace(" at line 1 column ", " at column ")
 }
 
 #[cfg(test)]

@@ -50,10 +50,10 @@ fn what_is_no_recording_is_broken_and_says_why() {
     for line in ["7", "null", "[]", "\"text\"", "{}", r#"{"did":"did:plc:ana"}"#, r#"{"id":"1","text":"x"}"#] {
         assert_eq!(why(line.as_bytes()), nothing, "{line}");
     }
-    assert!(why(&STATUS.as_bytes()[..STATUS.len() - 2]).starts_with("EOF while parsing"), "cut off");
-    assert!(why(b"event: update").starts_with("expected"));
+    assert!(why(&STATUS.as_bytes()[..STATUS.len() - 2]).starts_with("not JSON: EOF while parsing a string at column "), "cut off");
+    assert!(why(b"event: update").starts_with("not JSON: expected"));
     assert_eq!(why(b"{\"data\":{\"id\":\"1\",\"text\":\"#\xFF\"}}"), "byte 28 is not UTF-8");
-    assert!(why(format!("{STATUS}{STATUS}").as_bytes()).starts_with("trailing characters"));
+    assert!(why(format!("{STATUS}{STATUS}").as_bytes()).starts_with("not JSON: trailing characters"));
     assert!(why(STATUS.replace("2026-09-10T08:00:00Z", "today").as_bytes()).starts_with("a Mastodon object that cannot be read: "));
 }
 

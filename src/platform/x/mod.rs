@@ -38,7 +38,7 @@ const ID_TIME_SHIFT: u32 = 22;
 /// sentence why it cannot be read.
 pub fn read_object(object: &[u8], bot: &str) -> Result<Vec<PlatformEvent>, String> {
     match wire::open(object)? {
-        wire::Object::Post(post, users) => posted(post, &users),
+        wire::Object::Post(post, users) => posted(*post, &users),
         wire::Object::Deleted { id } => Ok(vec![PlatformEvent::Deleted { native_id: id }]),
         wire::Object::Messages { messages, us, users } => {
             let to_us = messages.into_iter().filter(|message| us.as_ref() != Some(&message.message_create.sender_id));

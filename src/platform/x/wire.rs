@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// What one object of a stream is.
 pub(super) enum Object {
-    Post(Post, Users),
+    Post(Box<Post>, Users),
     Deleted { id: String },
     Messages { messages: Vec<Message>, us: Option<String>, users: Users },
     HandleChanged { account: String, handle: String },
@@ -197,7 +197,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Object, String> {
         // `errors`, or a kind of message that nobody has told us about.
         None => Ok(Object::Other),
         Some(data) if data.get("event_type").is_some() => activity(read(data)?, &outer.includes),
-        Some(data) => Ok(Object::Post(read(data)?, Users::read(&outer.includes.users))),
+        Some(data) => Ok(Object::Post(Box::new(read(data)?), Users::read(&outer.includes.users))),
     }
 }
 
@@ -206,7 +206,7 @@ fn activity(activity: Activity, outer: &Includes) -> Result<Object, String> {
     let users = || Users::read(outer.users.iter().chain(&activity.includes.users));
     match activity.event_type.as_str() {
         "post.create" | "post.mention.create" | "post.reply.create" | "post.quote.create" | "post.repost.create" => {
-            Ok(Object::Post(read(activity.payload.clone())?, users()))
+            Ok(Object::Post(Box::new(read(activity.payload.clone())?), users()))
         }
         "post.delete" => Ok(Object::Deleted { id: read::<Identified>(activity.payload)?.id }),
         "dm.received" => {
