@@ -1,12 +1,10 @@
-//! What pages show: reading only, nothing here decides anything.
+//! Campaigns as pages show them: reading only, nothing here decides anything.
 
 use super::App;
-use crate::ids::{AccountId, OrderId, PlatformName};
-use crate::money::Money;
-use crate::order::Order;
+use crate::ids::PlatformName;
 use crate::people::{Campaign, Payee, PayeeIdentity};
 use crate::store::StoreError;
-use crate::store::reports::{CampaignTotal, StandingCount};
+use crate::store::reports::CampaignTotal;
 
 /// A campaign as its page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,36 +17,6 @@ pub struct CampaignView {
     pub identity: Option<PayeeIdentity>,
     /// What it has brought in.
     pub total: CampaignTotal,
-}
-
-/// One order.
-pub async fn order(app: &App, id: &OrderId) -> Result<Option<Order>, StoreError> {
-    app.store.begin_reading().await?.order(id).await
-}
-
-/// The newest orders, newest first.
-pub async fn newest_orders(app: &App, at_most: i64) -> Result<Vec<Order>, StoreError> {
-    app.store.begin_reading().await?.newest_orders(None, at_most).await
-}
-
-/// How many orders stand how.
-pub async fn standings(app: &App) -> Result<Vec<StandingCount>, StoreError> {
-    app.store.begin_reading().await?.standings().await
-}
-
-/// The sum of everything settled, in the currency that the limits are in.
-pub async fn settled_total(app: &App) -> Result<Money, StoreError> {
-    app.store.begin_reading().await?.settled_total(app.policy.limits.currency).await
-}
-
-/// Effects that wait and orders that are not at their end; both zero means there is nothing left to do.
-pub async fn unfinished(app: &App) -> Result<(i64, i64), StoreError> {
-    app.store.begin_reading().await?.unfinished().await
-}
-
-/// Whether an account of a platform is linked to somebody.
-pub async fn is_linked(app: &App, platform: &PlatformName, account: &AccountId) -> Result<bool, StoreError> {
-    Ok(app.store.begin_reading().await?.person_of(platform, account).await?.is_some())
 }
 
 /// Every campaign with what it has brought in, by hashtag.

@@ -39,7 +39,13 @@ impl<'a> Actor<'a> {
         if self.part.enrols() {
             self.enrol(&person).await.context("enrolling")?;
         }
-        let post = person.post_once(&format!("demo-{name}"), &self.part.post(self.number)).await.context("posting")?;
+        let post = match person.post_once(&format!("demo-{name}"), &self.part.post(self.number)).await {
+            Ok(post) => post,
+            // A run that was killed after the post was deleted: it had become an order before, and the key of a post that is gone
+            // makes no other.
+            Err(error) if self.part == Part::Deletes && error.to_string().contains("404") => return Ok(true),
+            Err(error) => return Err(error.context("posting")),
+        };
         if !self.part.makes_an_order() {
             let answered = |message: &Message| message.is_private && message.text.contains("#");
             person.wait_for_dm(answered, PATIENCE).await?.context("nobody said what would have worked")?;

@@ -53,6 +53,6 @@ pub(super) async fn readyz(State(state): State<Arc<Web>>) -> Result<&'static str
     if state.end.is_cancelled() {
         return Err(Failure::Unavailable);
     }
-    view::unfinished(&state.app).await?;
+    state.app.unfinished().await?;
     Ok("ok")
 }

@@ -13,7 +13,7 @@ use super::live::{Piece, stream};
 use super::shell::{Page, document, moment, time_of_day};
 use super::visitor::Visitor;
 use super::words::{Order as Words, fill, texts};
-use crate::app::{App, view};
+use crate::app::App;
 use crate::ids::OrderId;
 use crate::messages::amount;
 use crate::order::{CancelledBy, Order, OrderState, PaymentState, Rejection};
@@ -24,7 +24,7 @@ const RELOAD_SECONDS: u32 = 5;
 
 async fn find(state: &Web, id: &str) -> Result<Order, Failure> {
     let id = OrderId::try_from(id.to_owned()).map_err(|_| Failure::NotFound)?;
-    view::order(&state.app, &id).await?.ok_or(Failure::NotFound)
+    state.app.order(&id).await?.ok_or(Failure::NotFound)
 }
 
 /// `GET /orders/{id}`
@@ -68,7 +68,7 @@ struct Standing {
 
 impl Piece for Standing {
     async fn make(&mut self) -> Option<String> {
-        let order = view::order(&self.app, &self.id).await.ok()??;
+        let order = self.app.order(&self.id).await.ok()??;
         Some(standing(self.language, &order).into_string())
     }
 

@@ -124,7 +124,7 @@ fn body(state: &Play, language: Language, words: &Texts, scene: &Scene, text: &s
                     p.quiet { (words.post.or_try) }
                     ul.chips {
                         @for post in TRIES {
-                            li { a href={ "/?" (query(post)) "#post" } data-fill=(post) { (post.trim_start_matches("@obole ")) } }
+                            li { a href=(panes::composer(post)) data-fill=(post) { (post.trim_start_matches("@obole ")) } }
                         }
                     }
                     h3 { (words.post.timeline) }
@@ -133,7 +133,7 @@ fn body(state: &Play, language: Language, words: &Texts, scene: &Scene, text: &s
                 section #messages {
                     h2 { (words.messages.title) }
                     p.quiet { (words.messages.lead) }
-                    (piece("inbox"))
+                    (piece("quick"))
                     form.line method="post" action="/play/answer" {
                         label for="answer" { (words.messages.label) }
                         div.row {
@@ -141,14 +141,11 @@ fn body(state: &Play, language: Language, words: &Texts, scene: &Scene, text: &s
                             button disabled[scene.me.is_none()] { (words.messages.go) }
                         }
                     }
+                    (piece("inbox"))
                 }
                 section #orders { h2 { (words.orders.title) } p.quiet { (words.orders.lead) } (piece("orders")) }
                 section #money { h2 { (words.money.title) } p.quiet { (words.money.lead) } (piece("money")) }
             }
         }
     }
-}
-
-fn query(text: &str) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).append_pair("text", text).finish()
 }

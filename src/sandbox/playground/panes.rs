@@ -4,15 +4,24 @@ use maud::{Markup, html};
 
 use super::PlaygroundState;
 use super::scene::{Me, Scene, Statement, is_from_bot};
-use super::words::{Enrol, Texts, texts};
+use super::words::{Enrol, Happened, Texts, texts};
 use crate::messages::amount;
 use crate::order::{Order, OrderState, PaymentState};
 use crate::people::Language;
 use crate::sandbox::person::{EnrolmentState, Message};
-use crate::sandbox::seed::PEOPLE;
+use crate::sandbox::seed::{BOT, PEOPLE};
 use crate::web::campaign::meter;
 use crate::web::order::{standing, state_words};
 use crate::web::words::fill;
+
+/// Messages shown at once; older ones are folded away.
+const NEWEST: usize = 4;
+
+/// Where the page has this post in its composer.
+pub(super) fn composer(text: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("text", text).finish();
+    format!("/?{query}#post")
+}
 
 /// A part, and the id it has on the page.
 pub(super) struct Piece {
@@ -28,6 +37,7 @@ pub(super) fn all(state: &PlaygroundState, language: Language, scene: &Scene) ->
         Piece { id: "who", content: who(state, language, words, me) },
         Piece { id: "happened", content: happened(language, words, me) },
         Piece { id: "timeline", content: timeline(words, scene) },
+        Piece { id: "quick", content: quick(words, me) },
         Piece { id: "inbox", content: inbox(words, me) },
         Piece { id: "orders", content: orders(language, words, me) },
         Piece { id: "money", content: money(language, words, scene) },
@@ -144,32 +154,47 @@ fn bank_step(words: &Enrol, stands: &EnrolmentState) -> Markup {
     }
 }
 
-/// The newest order's way, in short sentences; before it, what to do first.
+/// The way of the newest post, in short sentences; before it, what to do first.
 fn happened(language: Language, words: &Texts, me: Option<&Me>) -> Markup {
     let words = &words.happened;
     let Some(me) = me else { return html! { p { (words.start) } } };
-    let Some(order) = me.orders.first() else {
-        let spoken = me.is_linked && me.messages.iter().any(|message| !is_from_bot(message) && message.is_private);
-        let next = if !me.is_linked { &words.enrol } else { &words.ready };
-        let explained = spoken && me.messages.first().is_some_and(is_from_bot);
-        return html! { @if explained { p { (words.explained) } } p { (next) } };
-    };
-    // Messages later than the order's post may be about a post that is no order at all.
+    let newest_order = me.orders.first();
+    let order_post = newest_order.and_then(|order| order.source.native_id.parse::<u64>().ok());
+    // A post later than the newest order is one that is no order, or not one yet.
+    if let Some(post) = me.newest_post
+        && order_post.is_none_or(|order_post| order_post < post)
+    {
+        let explained = me.messages.iter().any(|message| is_from_bot(message) && message.id > post);
+        return html! {
+            ol.way {
+                li.done { (words.posted) }
+                @if explained { li.now { (words.explained) } }
+                @if !me.is_linked { li.now { (words.enrol) } }
+            }
+        };
+    }
+    match newest_order {
+        Some(order) => way(language, words, order),
+        None => html! { p { @if me.is_linked { (words.ready) } @else { (words.enrol) } } },
+    }
+}
+
+fn way(language: Language, words: &Happened, order: &Order) -> Markup {
     let (asked, answered, paid) = reached(order);
     html! {
         ol.way {
             li.done { (words.posted) }
             @if asked { li.done { (words.asked) } }
             @if answered { li.done { (words.answered) } }
-            @if paid { li.done { (words.paid) } }
             @match &order.state {
                 OrderState::AwaitingConfirmation { .. } => { li.now { (words.waits) } }
-                OrderState::Confirmed { .. } if paid => {}
+                OrderState::Confirmed { .. } if paid => { li.now { (words.paid) } }
                 OrderState::Confirmed { .. } if !order.is_terminal() => { li.now { (words.under_way) } }
-                state => {
+                state if state.is_ending() => {
                     @let (sentence, why) = state_words(language, &crate::web::words::texts(language).order, state);
-                    li.now { (words.ended) " " (sentence) @if let Some(why) = &why { " " (why) } }
+                    li.now { (words.ended) " " (why.unwrap_or(sentence)) }
                 }
+                state => { li.now { (state_words(language, &crate::web::words::texts(language).order, state).0) } }
             }
         }
     }
@@ -204,29 +229,51 @@ fn timeline(words: &Texts, scene: &Scene) -> Markup {
     }
 }
 
-fn inbox(words: &Texts, me: Option<&Me>) -> Markup {
-    let Some(me) = me.filter(|me| !me.messages.is_empty()) else { return html! { p.quiet { (words.messages.nothing) } } };
+/// The answer that the newest question asks for, as one button.
+fn quick(words: &Texts, me: Option<&Me>) -> Markup {
+    let answer = me.and_then(Me::suggestion);
     html! {
-        @if let Some(answer) = me.suggestion() {
+        @if let Some(answer) = &answer {
             form method="post" action="/play/answer" {
                 input type="hidden" name="text" value=(answer);
-                button.primary { (fill(&words.messages.quick, &[("text", &answer)])) }
+                button.primary { (fill(&words.messages.quick, &[("text", answer)])) }
             }
         }
-        ul.plain.talk {
-            @for message in &me.messages { (bubble(words, me, message)) }
+    }
+}
+
+fn inbox(words: &Texts, me: Option<&Me>) -> Markup {
+    let Some(me) = me.filter(|me| !me.messages.is_empty()) else { return html! { p.quiet { (words.messages.nothing) } } };
+    let (newest, older) = me.messages.split_at(me.messages.len().min(NEWEST));
+    html! {
+        ul.plain.talk { @for message in newest { (bubble(words, me, message)) } }
+        @if !older.is_empty() {
+            details {
+                summary { (words.messages.older) }
+                ul.plain.talk { @for message in older { (bubble(words, me, message)) } }
+            }
         }
     }
 }
 
 fn bubble(words: &Texts, me: &Me, message: &Message) -> Markup {
     let is_own = message.from == me.person.username();
+    let addressee = format!("@{}", if is_own { BOT } else { me.person.username() });
+    let text = message.text.strip_prefix(&addressee).unwrap_or(&message.text);
     html! {
         li.own[is_own] {
             p.quiet {
                 strong { @if is_own { (words.messages.you) } @else { "@" (message.from) } } " · " (clock(&message.at))
             }
-            @for line in message.text.lines().filter(|line| !line.trim().is_empty()) { p { (line) } }
+            @for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                // Obole mentions nobody in private, so a post to copy comes without its at signs.
+                @if line.starts_with("(at)") {
+                    @let post = line.replace("(at)", "@");
+                    p { a href=(composer(&post)) data-fill=(post) { (post) } }
+                } @else {
+                    p { (line) }
+                }
+            }
         }
     }
 }

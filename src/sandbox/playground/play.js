@@ -38,11 +38,11 @@ events.addEventListener("open", refresh);
 addEventListener("pagehide", () => events.close());
 
 // Posts to try go into the composer without loading the page.
-for (const chip of document.querySelectorAll("a[data-fill]")) {
-  chip.addEventListener("click", (event) => {
-    event.preventDefault();
-    const composer = document.getElementById("composer");
-    composer.value = chip.dataset.fill;
-    composer.focus();
-  });
-}
+play.addEventListener("click", (event) => {
+  const chip = event.target.closest("a[data-fill]");
+  if (!chip) return;
+  event.preventDefault();
+  const composer = document.getElementById("composer");
+  composer.value = chip.dataset.fill;
+  composer.focus();
+});

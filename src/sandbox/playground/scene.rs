@@ -13,7 +13,7 @@ use crate::sandbox::seed::BOT;
 /// Posts of the town that the page shows.
 const TIMELINE: usize = 12;
 /// Orders among which one's own are looked for, and how many are shown.
-const ORDERS: i64 = 500;
+const ORDERS: u16 = 500;
 const OWN_ORDERS: usize = 5;
 /// Messages shown.
 const MESSAGES: usize = 14;
@@ -34,6 +34,8 @@ pub(super) struct Me {
     pub(super) is_linked: bool,
     /// The enrolment under way in this browser.
     pub(super) enrolment: Option<EnrolmentState>,
+    /// The newest public post among those the town shows.
+    pub(super) newest_post: Option<u64>,
     /// Written and received, newest first.
     pub(super) messages: Vec<Message>,
     /// Newest first.
@@ -83,15 +85,19 @@ pub(super) async fn gather(state: &PlaygroundState, headers: &HeaderMap) -> anyh
         Some(person) => Some(me(state, headers, person).await?),
         None => None,
     };
-    let timeline = match &me {
-        Some(me) => me.person.timeline(TIMELINE).await?,
-        None => Vec::new(),
+    let (me, timeline) = match me {
+        Some(me) => {
+            let timeline = me.person.timeline(TIMELINE).await?;
+            let newest_post = timeline.iter().find(|post| post.from == me.person.username()).map(|post| post.id);
+            (Some(Me { newest_post, ..me }), timeline)
+        }
+        None => (None, Vec::new()),
     };
     Ok(Scene { me, timeline, campaigns, collecting })
 }
 
 async fn me(state: &PlaygroundState, headers: &HeaderMap, person: Person) -> anyhow::Result<Me> {
-    let is_linked = view::is_linked(&state.app, &state.platform, person.account()).await?;
+    let is_linked = state.app.is_linked(&state.platform, person.account()).await?;
     let enrolment = match who::enrolment_cookie(headers) {
         Some(cookie) if !is_linked => EnrolmentClient::new(&state.sandbox, &state.obole_url, Some(cookie)).state().await.ok(),
         _ => None,
@@ -101,11 +107,11 @@ async fn me(state: &PlaygroundState, headers: &HeaderMap, person: Person) -> any
     messages.extend(sent?);
     messages.sort_by_key(|message| std::cmp::Reverse(message.id));
     messages.truncate(MESSAGES);
-    let mut orders = view::newest_orders(&state.app, ORDERS).await?;
+    let mut orders = state.app.newest_orders(None, ORDERS).await?;
     orders.retain(|order| order.source.platform == state.platform && order.source.author == *person.account());
     orders.truncate(OWN_ORDERS);
     let statement = statement(state, person.username().to_owned(), person.iban()).await?;
-    Ok(Me { person, is_linked, enrolment, messages, orders, statement })
+    Ok(Me { person, is_linked, enrolment, newest_post: None, messages, orders, statement })
 }
 
 async fn statement(state: &PlaygroundState, holder: String, iban: &crate::iban::Iban) -> anyhow::Result<Statement> {

@@ -22,7 +22,7 @@ language_file! {
         title, lead, label, go, or_try, timeline, nothing, delete, edited, not_linked,
     }
     messages: Messages {
-        title, lead, nothing, label, go, quick, you,
+        title, lead, nothing, label, go, quick, you, older,
     }
     orders: Orders {
         title, lead, nothing, see,
