@@ -149,7 +149,7 @@ pub async fn register(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEnt
                 }
             };
             let pinned = tx.pinned_account(&platform, &id, &handle).await?;
-            if pinned.or(expected).is_some_and(|known| known != account) {
+            if expected.or(pinned).is_some_and(|known| known != account) {
                 tx.freeze_payee(&id).await?;
                 findings.push(Finding::Moved { slug, platform, handle });
                 continue;
