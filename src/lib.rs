@@ -1,4 +1,36 @@
 //! Obole: payments that start from a public post.
+//!
+//! A payer writes `@obole #donner 10€ @croixrouge #telethon`; Obole reads it in the stream, asks the payer by private message, and,
+//! once the payer has answered with the code, has the payer's bank pay. It never holds money: it *initiates* payments.
+//!
+//! # The life of one post
+//!
+//! ```text
+//!  platform ─▶ app::intake ─▶ language ─▶ order ─▶ store      text → command → order, audit and effects in one commit
+//!     ▲                                     ▲
+//!     │ dispatch: private message           │ the payer's OUI 482193 (app::confirm)
+//!     │                                     │
+//!  app::dispatch ◀── effects ◀── store ─────┘
+//!     │
+//!     └─▶ app::settle ─▶ bank ─▶ order ─▶ store ─▶ receipt     `Submitting` and the key are committed before the bank is called
+//! ```
+//!
+//! # The rooms, from the ground up
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`money`], [`iban`], [`ids`], [`clock`], [`entropy`] | values everyone may use; time and chance are parameters |
+//! | [`language`] | text → command, near miss or nothing; pure |
+//! | [`people`] | who pays, who is paid, how one becomes known; pure |
+//! | [`order`] | states, events, effects, and the one function that decides; pure |
+//! | [`store`] | SQLite or PostgreSQL: the truth |
+//! | [`platform`], [`bank`] | the ports: trait, real adapters, and a fake with memory |
+//! | [`limits`], [`messages`] | the rates we keep to; every sentence sent to a person |
+//! | [`app`] | the verbs that join the above |
+//! | [`web`], [`serve`], [`config`], [`cli`] and what they stand on | the edges |
+//! | [`sandbox`], [`demo`] | the fakes on the wire, and people who use them; named by `cli` only |
+//!
+//! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).
 
 pub mod clock;
 pub mod entropy;
@@ -14,7 +46,11 @@ pub mod app;
 #[cfg(feature = "service")]
 pub mod bank;
 #[cfg(feature = "service")]
+pub mod cli;
+#[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "service")]
+pub mod demo;
 #[cfg(feature = "service")]
 pub mod exit;
 #[cfg(feature = "service")]
@@ -35,3 +71,5 @@ pub mod store;
 pub mod telemetry;
 #[cfg(feature = "service")]
 pub mod terminal;
+#[cfg(feature = "service")]
+pub mod web;

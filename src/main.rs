@@ -1,3 +1,7 @@
 //! The executable: reads the command line and turns the result into an exit code.
 
-fn main() {}
+use obole::exit::ExitCode;
+
+fn main() -> ExitCode {
+    obole::cli::main()
+}

@@ -67,7 +67,8 @@ impl Serving {
     pub fn serve_web(&self, listeners: Vec<TcpListener>, router: axum::Router) {
         for listener in listeners {
             let stopped = self.edges.clone().cancelled_owned();
-            let serving = axum::serve(listener, router.clone()).with_graceful_shutdown(stopped);
+            let service = router.clone().into_make_service_with_connect_info::<std::net::SocketAddr>();
+            let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
             self.edge_tasks.spawn(async move {
                 if let Err(error) = serving.await {
                     tracing::error!(%error, "the web part ended by itself");

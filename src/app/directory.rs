@@ -201,5 +201,5 @@ async fn look_up(app: &App, account: &PayeeHandle) -> Found {
 
 /// The hashtag as the order language folds it.
 fn folded(tag: &str) -> String {
-    tag.trim_start_matches('#').to_lowercase()
+    crate::language::fold(tag.trim_start_matches(['#', '＃']))
 }

@@ -107,14 +107,12 @@ async fn claim(app: &App, name: &str, lane: &Lane, room: usize) -> Result<Vec<Cl
     // A look without a write first: an idle lane must not take the writer's place every second.
     let now = app.clock.now();
     let mut tx = app.store.begin_reading().await?;
-    let due = tx.next_effect_due(name).await?;
+    let due = tx.count_due_effects(name, wanted.into(), now).await?;
     drop(tx);
-    if due.is_none_or(|due| due > now) {
-        return Ok(Vec::new());
-    }
+    let due = u32::try_from(due).unwrap_or(wanted);
     let (wanted, windows) = match lane {
-        Lane::Bank => (wanted, Vec::new()),
-        Lane::Platform(platform) => (app.governors.messages_now(platform.name(), wanted), lane_windows(platform.as_ref())),
+        Lane::Bank => (due, Vec::new()),
+        Lane::Platform(platform) => (app.governors.messages_now(platform.name(), due), lane_windows(platform.as_ref())),
     };
     if wanted == 0 {
         return Ok(Vec::new());

@@ -23,6 +23,7 @@ pub mod intake;
 pub mod ledger;
 mod settle;
 pub mod task;
+pub mod view;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

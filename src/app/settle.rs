@@ -72,11 +72,13 @@ pub(super) async fn submit(
         None => BankSaid::NotTaken { after: None },
         Some(bank) => {
             app.governors.until_bank_is_ready(&payer.bank).await;
-            // A lease that ran out while we waited belongs to somebody else by now; they find `Submitting` and ask.
-            if app.clock.now() >= effect.lease_until {
-                return Ok(());
+            // A lease that ran out while we waited may be somebody else's by now; they find `Submitting` and ask. If it is not, the
+            // payment surely was not handed over, and what we say still counts.
+            if app.clock.now() < effect.lease_until {
+                submitted(bank.submit(&instruction(app, &order, payer, payment)).await)
+            } else {
+                BankSaid::NotTaken { after: None }
             }
-            submitted(bank.submit(&instruction(app, &order, payer, payment)).await)
         }
     };
     tracing::info!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was handed a payment");

@@ -11,7 +11,7 @@ use crate::terminal::{say, say_aside};
 
 /// What is to be checked.
 #[derive(Debug, Args)]
-pub struct CheckConfigArgs {
+pub(super) struct CheckConfigArgs {
     /// The configuration
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -45,5 +45,5 @@ pub(super) fn report(error: ConfigError, as_json: bool) -> ExitCode {
     } else {
         say_aside(&format!("{:?}", miette::Report::new(error)));
     }
-    ExitCode::Config
+    ExitCode::Configuration
 }

@@ -5,7 +5,6 @@
 
 mod check_config;
 mod parse;
-mod replay;
 mod run;
 mod sandbox;
 
@@ -38,8 +37,6 @@ enum Word {
     Demo(demo::DemoArgs),
     /// Start Obole with real platforms and banks
     Run(run::RunArgs),
-    /// Feed recorded platform events through the intake
-    Replay(replay::ReplayArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Name the key and line of every mistake in a configuration
@@ -48,13 +45,13 @@ enum Word {
 
 /// Where a serving command keeps its data and listens.
 #[derive(Debug, Clone, Args)]
-pub struct ServeArgs {
+struct ServeArgs {
     /// Directory for the database and what the sandbox remembers; made if missing
     #[arg(long, value_name = "DIR", default_value = "obole-sandbox")]
-    pub data: PathBuf,
+    data: PathBuf,
     /// Where the web part listens
     #[arg(long, value_name = "ADDR", default_value = "localhost:8080")]
-    pub listen: String,
+    listen: String,
 }
 
 /// Reads the command line, does what it says, and gives the code to exit with.
@@ -80,7 +77,6 @@ pub fn main() -> ExitCode {
             Some(Word::Sandbox(command)) => sandbox::command(command, &line.log).await,
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
-            Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(args),
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }

@@ -29,7 +29,7 @@ use crate::web;
 
 /// What the production start is given.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// The configuration; obole.example.toml explains every key
     #[arg(long, value_name = "FILE", env = "OBOLE_CONFIG")]
     config: PathBuf,
@@ -61,7 +61,8 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     let listeners = bind(&listen).await?;
     let location = match &args.data {
         Some(directory) => {
-            std::fs::create_dir_all(directory).with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+            std::fs::create_dir_all(directory)
+                .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
             Location::Sqlite(directory.join("obole.db"))
         }
         None => config.store.location().clone(),
@@ -95,7 +96,8 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
 
 /// Every address that the name stands for: `localhost` is two of them.
 async fn bind(listen: &str) -> anyhow::Result<Vec<TcpListener>> {
-    let addresses: Vec<_> = tokio::net::lookup_host(listen).await.with_context(|| format!("{listen:?} is not an address to listen on"))?.collect();
+    let addresses: Vec<_> =
+        tokio::net::lookup_host(listen).await.with_context(|| format!("{listen:?} is not an address to listen on"))?.collect();
     let mut listeners = Vec::with_capacity(addresses.len());
     let mut last = None;
     for address in addresses {
@@ -129,7 +131,8 @@ async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> any
             let base_url = section.base_url.as_str().trim_end_matches('/').to_owned();
             let mut mastodon = MastodonConfig::new(base_url, section.access_token.clone());
             if !section.send_windows.is_empty() {
-                let window = |window: &crate::platform::Window| SendWindow { limit: window.limit, period_seconds: window.period.as_secs() };
+                let window =
+                    |window: &crate::platform::Window| SendWindow { limit: window.limit, period_seconds: window.period.as_secs() };
                 mastodon.send_windows = section.send_windows.iter().map(window).collect();
             }
             mastodon.from_beginning = section.from_beginning;
@@ -151,7 +154,12 @@ fn connect_banks(config: &Config, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entr
     config.banks.iter().map(connect).collect()
 }
 
-fn connect_bank(name: &BankName, section: &BankSection, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> anyhow::Result<GovernedBank> {
+fn connect_bank(
+    name: &BankName,
+    section: &BankSection,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> anyhow::Result<GovernedBank> {
     match section {
         BankSection::BerlinGroup(section) => {
             let mut settings = berlin_group::Settings::at(section.base_url.clone());

@@ -13,27 +13,27 @@ use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
 use crate::order::Policy;
 use crate::platform::fake::Limits;
-use crate::sandbox::whole::{self, Setup, Whole};
 use crate::sandbox::listen;
+use crate::sandbox::whole::{self, Setup, Whole};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say};
 
 /// What the sandbox is started with.
 #[derive(Debug, Clone, Args)]
-pub struct SandboxArgs {
+pub(super) struct SandboxArgs {
     #[command(flatten)]
-    pub serve: ServeArgs,
+    serve: ServeArgs,
     /// Where the sandbox town listens
     #[arg(long, value_name = "ADDR", default_value = "localhost:8081")]
-    pub town_listen: String,
+    town_listen: String,
     /// Where the sandbox bank listens
     #[arg(long, value_name = "ADDR", default_value = "localhost:8082")]
-    pub bank_listen: String,
+    bank_listen: String,
 }
 
 /// `obole sandbox`: all of it, or one of its servers alone.
 #[derive(Debug, Args)]
-pub struct SandboxCommand {
+pub(super) struct SandboxCommand {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]

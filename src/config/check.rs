@@ -206,7 +206,9 @@ fn berlin_group(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<B
         found.ok_or_else(|| must_be(&BerlinGroupProduct::ALL.map(BerlinGroupProduct::as_str)))
     });
     let psu_ip_address = reader.required(section, "psu_ip_address", Form::Text, |text| {
-        text.parse().map_err(|_| "has to be an IP address, e.g. 192.0.2.1".to_owned())
+        // The interface's own description says `format: ipv4`.
+        let address: Result<std::net::Ipv4Addr, _> = text.parse();
+        address.map(Into::into).map_err(|_| "has to be an IPv4 address, e.g. 192.0.2.1".to_owned())
     });
     let bearer_token = reader.secret(section, "bearer_token", "bearer_token_file");
     let connect_timeout = reader.or(section, "connect_timeout_seconds", Form::Whole, Duration::from_secs(5), seconds);

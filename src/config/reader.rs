@@ -17,7 +17,30 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::Mistake;
 
 /// Environment variables by name.
-pub type Environment = BTreeMap<String, String>;
+#[derive(Clone, Default)]
+pub struct Environment(pub(super) BTreeMap<String, String>);
+
+impl Environment {
+    /// This process's variables, as far as they are text.
+    pub fn of_process() -> Self {
+        let text =
+            |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        std::env::vars_os().filter_map(text).collect()
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Environment(variables.into_iter().collect())
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    /// Names only: values may be secrets.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.0.keys().filter(|name| name.starts_with(PREFIX))).finish()
+    }
+}
 
 /// A mistake was written down; whoever gets this has nothing to add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,7 +286,7 @@ impl<'e> Reader<'e> {
     pub(super) fn finish_environment(&mut self, others: &[&str]) {
         let unknown =
             |name: &&String| name.starts_with(PREFIX) && !self.variables.contains(*name) && !others.contains(&name.as_str());
-        for name in self.environment.keys().filter(unknown) {
+        for name in self.environment.0.keys().filter(unknown) {
             self.mistakes.push(Mistake {
                 key: String::new(),
                 line: None,
@@ -284,7 +307,7 @@ impl<'e> Reader<'e> {
         let in_file = section.table.and_then(|table| table.get(key));
         if section.in_environment {
             let name = variable(&path);
-            if let Some(text) = self.environment.get(&name) {
+            if let Some(text) = self.environment.0.get(&name) {
                 self.variables.insert(name.clone());
                 return Ok(Some((text.clone(), Place { key: path, span: None, variable: Some(name) })));
             }

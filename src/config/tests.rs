@@ -145,7 +145,7 @@ goal = "50.000 EUR"
     line 15: platforms.town.send_windows[0].period is not a key that Obole knows (known here: limit, period_seconds)
     line 18: banks.main.base_url is the sandbox, which a production configuration does not use
     line 19: banks.main.product has to be sepa-credit-transfers or instant-sepa-credit-transfers
-    line 20: banks.main.psu_ip_address has to be an IP address, e.g. 192.0.2.1
+    line 20: banks.main.psu_ip_address has to be an IPv4 address, e.g. 192.0.2.1
     line 21: banks.main.requests_per_second has to be a whole number, not string
     line 23: limits.currency is not an ISO 4217 currency code such as EUR
     line 24: limits.to_person_minor has to be a whole number, not float
@@ -166,7 +166,7 @@ goal = "50.000 EUR"
 
 #[test]
 fn an_empty_file_lists_all_that_is_missing() {
-    let error = Config::read("obole.toml", "", Path::new(""), &Environment::new()).unwrap_err();
+    let error = Config::read("obole.toml", "", Path::new(""), &Environment::default()).unwrap_err();
     let list: Vec<String> = error.mistakes.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(list.join("\n"), @"
     banks names no bank
@@ -215,17 +215,17 @@ fn addresses_that_leave_the_machine_have_to_be_https() {
 #[test]
 fn the_environment_wins_and_its_mistakes_name_the_variable() {
     let mut environment = environment();
-    environment.insert("OBOLE_WEB_LISTEN".to_owned(), "[::]:80".to_owned());
+    environment.0.insert("OBOLE_WEB_LISTEN".to_owned(), "[::]:80".to_owned());
     let read = |environment: &Environment| Config::read("obole.toml", EXAMPLE, Path::new(""), environment);
     assert_eq!(read(&environment).unwrap().web.listen.to_string(), "[::]:80");
 
-    environment.insert("OBOLE_WEB_LISTEN".to_owned(), "eighty".to_owned());
+    environment.0.insert("OBOLE_WEB_LISTEN".to_owned(), "eighty".to_owned());
     let error = read(&environment).unwrap_err();
     insta::assert_snapshot!(error.mistakes[0], @"environment variable OBOLE_WEB_LISTEN: web.listen has to be an address with a port, e.g. 127.0.0.1:8080 or [::]:8080");
 
-    environment.insert("OBOLE_WEB_LISTEN".to_owned(), "[::]:80".to_owned());
-    environment.insert("OBOLE_WEB_LISTN".to_owned(), "[::]:80".to_owned());
-    environment.insert("OBOLE_LOG".to_owned(), "debug".to_owned());
+    environment.0.insert("OBOLE_WEB_LISTEN".to_owned(), "[::]:80".to_owned());
+    environment.0.insert("OBOLE_WEB_LISTN".to_owned(), "[::]:80".to_owned());
+    environment.0.insert("OBOLE_LOG".to_owned(), "debug".to_owned());
     let warnings: Vec<String> = read(&environment).unwrap().warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings, ["environment variable OBOLE_WEB_LISTN: means nothing to Obole"]);
 }
@@ -236,11 +236,11 @@ fn secrets_come_from_files_too() {
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::write(directory.join("key"), format!("{KEY}\n")).unwrap();
     let mut environment = environment();
-    environment.remove("OBOLE_SECRETS_KEY");
+    environment.0.remove("OBOLE_SECRETS_KEY");
     let relative = changed("key_file = \"/run/secrets/obole/key\"", "key_file = \"key\"");
     let config = Config::read("obole.toml", &relative, &directory, &environment).unwrap();
     assert_eq!(config.secrets.key.expose_secret()[1], 0x11);
-    environment.insert("OBOLE_SECRETS_KEY_FILE".to_owned(), directory.join("gone").display().to_string());
+    environment.0.insert("OBOLE_SECRETS_KEY_FILE".to_owned(), directory.join("gone").display().to_string());
     let error = Config::read("obole.toml", &relative, &directory, &environment).unwrap_err();
     let text = error.mistakes[0].to_string();
     assert!(
@@ -250,7 +250,7 @@ fn secrets_come_from_files_too() {
     std::fs::remove_dir_all(&directory).unwrap();
 
     let both = changed("key_file = \"/run/secrets/obole/key\"", &format!("key = \"{KEY}\"\nkey_file = \"/k\""));
-    environment.remove("OBOLE_SECRETS_KEY_FILE");
+    environment.0.remove("OBOLE_SECRETS_KEY_FILE");
     let error = Config::read("obole.toml", &both, Path::new(""), &environment).unwrap_err();
     insta::assert_snapshot!(error.mistakes[0], @"line 28: secrets.key_file and secrets.key are both given");
 }
@@ -266,7 +266,7 @@ fn a_secret_is_shown_nowhere() {
 
     let wrong = postgres.replace("key_file = \"/run/secrets/obole/key\"", "key = \"5ec7e7\"").replace("postgres://", "postgrs://");
     let mut environment = environment();
-    environment.remove("OBOLE_SECRETS_KEY");
+    environment.0.remove("OBOLE_SECRETS_KEY");
     let error = Config::read("obole.toml", &wrong, Path::new(""), &environment).unwrap_err();
     let drawn = drawing(error);
     assert!(!drawn.contains("5ec7e7") && !drawn.contains("pa55"), "{drawn}");
@@ -330,7 +330,7 @@ fn people_get_a_drawing_and_machines_get_json() {
      60 │ prodct = "instant-sepa-credit-transfers"
         · ───┬──
         ·    ╰── here
-     61 │ # Sent as PSU-IP-Address, which the interface requires, where the payer is not on a page of ours: this server's own address.
+     61 │ # Sent as PSU-IP-Address, which the interface requires, where the payer is not on a page of ours: this server's own IPv4
         ╰────
       help: did you mean product?
     "#);

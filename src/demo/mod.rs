@@ -188,7 +188,11 @@ async fn come_to_rest(whole: &Whole) -> anyhow::Result<()> {
         if effects == 0 && orders == 0 {
             return Ok(());
         }
-        anyhow::ensure!(Instant::now() < end, "after {} s, {effects} effects and {orders} orders are still open", SETTLING.as_secs());
+        anyhow::ensure!(
+            Instant::now() < end,
+            "after {} s, {effects} effects and {orders} orders are still open",
+            SETTLING.as_secs()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -22,7 +22,8 @@ pub(super) struct Summary {
 
 /// Asks Obole and the bank.
 pub(super) async fn sum_up(whole: &Whole, orders: u32, explained: u32, took: Duration) -> anyhow::Result<Summary> {
-    let mut states: Vec<(String, i64)> = whole.app.standings().await?.into_iter().map(|count| (count.standing, count.orders)).collect();
+    let mut states: Vec<(String, i64)> =
+        whole.app.standings().await?.into_iter().map(|count| (count.standing, count.orders)).collect();
     if explained > 0 {
         states.push(("not_an_order_and_explained".to_owned(), explained.into()));
     }
@@ -42,13 +43,12 @@ impl Summary {
                 self.states.iter().map(|(state, count)| (state.clone(), (*count).into())).collect();
             let line = json!({
                 "orders": self.orders, "states": states, "bank_minor": self.bank.minor, "settled_minor": self.settled.minor,
-                "seconds": self.took.as_secs_f64(),
             });
             say(&line.to_string());
             return;
         }
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["orders that ended as", "how many"]);
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["orders that ended as", "how many"]);
         for (state, count) in &self.states {
             table.add_row([state.replace('_', " "), count.to_string()]);
         }

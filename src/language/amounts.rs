@@ -4,11 +4,12 @@
 //! *candidate*: either an amount, or refused with the code, place and corrections that the author is shown. What is money
 //! in sight but no candidate (slang, number words, plain numerals) is kept for the case that there is none.
 
-use super::characters::{Class, characters};
+use super::characters::Class;
 use super::error::{Code, Edit, Fault};
-use super::numeral::{Numeral, Unreadable, read_numeral};
+use super::numeral::{Unreadable, read_numeral};
 use super::span::Span;
-use super::tokens::{Kind, Run, Token, is_three_capitals, numeral_end, run_of};
+use super::tokens::{Kind, Run, Token, numeral_end, run_of};
+use super::units::Unit;
 use super::vocabulary::{MarkId, Named, vocabulary};
 use crate::money::Money;
 
@@ -58,13 +59,6 @@ pub(super) fn amounts(text: &str, tokens: &[Token]) -> Amounts {
     walk.found
 }
 
-/// A numeral, digit groups joined by spaces among them, or a word that starts with a digit.
-#[derive(Debug, Clone, Copy)]
-struct Unit {
-    first: usize,
-    last: usize,
-}
-
 /// Whose a symbol or code is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Belongs {
@@ -78,176 +72,23 @@ enum Belongs {
     Nobody,
 }
 
-struct Walk<'t> {
-    text: &'t str,
-    tokens: &'t [Token],
-    units: Vec<Unit>,
+pub(super) struct Walk<'t> {
+    pub(super) text: &'t str,
+    pub(super) tokens: &'t [Token],
+    pub(super) units: Vec<Unit>,
     found: Amounts,
 }
 
 /// A unit with what stands around it.
 #[derive(Debug, Clone, Copy)]
-struct Dressed {
-    unit: Unit,
-    left: Option<(usize, MarkId)>,
-    scale: Option<usize>,
-    right: Option<(usize, MarkId)>,
+pub(super) struct Dressed {
+    pub(super) unit: Unit,
+    pub(super) left: Option<(usize, MarkId)>,
+    pub(super) scale: Option<usize>,
+    pub(super) right: Option<(usize, MarkId)>,
 }
 
 impl Walk<'_> {
-    fn kind(&self, token: usize) -> Option<&Kind> {
-        self.tokens.get(token).map(|token| &token.kind)
-    }
-
-    fn span(&self, first: usize, last: usize) -> Span {
-        self.tokens[first].span.to(self.tokens[last].span)
-    }
-
-    fn written(&self, token: usize) -> &str {
-        self.tokens[token].span.of(self.text)
-    }
-
-    fn same_line(&self, token: usize) -> bool {
-        self.tokens.get(token).is_some_and(Token::same_line)
-    }
-
-    /// Whether the token touches what stands before it and starts with a digit.
-    fn touching_digits(&self, token: usize) -> bool {
-        let numeral = matches!(self.kind(token), Some(Kind::Numeral(_) | Kind::DigitWord));
-        numeral && self.tokens[token].touches() && characters().first_class(self.written(token)).is(Class::DIGIT)
-    }
-
-    fn collect_units(&self) -> Vec<Unit> {
-        let mut units: Vec<Unit> = Vec::new();
-        let mut open = false;
-        for (token, Token { kind, .. }) in self.tokens.iter().enumerate() {
-            if !matches!(kind, Kind::Numeral(_) | Kind::DigitWord) {
-                open = false;
-                continue;
-            }
-            let numeral = matches!(kind, Kind::Numeral(_));
-            match units.last_mut() {
-                Some(unit) if open && numeral && self.group_space(token).is_some() && self.is_group(token) => {
-                    unit.last = token;
-                    open = self.digits(token) == Some(3);
-                }
-                _ => {
-                    units.push(Unit { first: token, last: token });
-                    open = numeral && self.is_head(token);
-                }
-            }
-        }
-        units
-    }
-
-    /// The single space before a token that may group digits (section 5.4).
-    fn group_space(&self, token: usize) -> Option<char> {
-        let before = self.tokens.get(token.checked_sub(1)?)?;
-        let gap = Span::new(before.span.end, self.tokens[token].span.start).of(self.text);
-        let mut spaces = gap.chars();
-        let space = spaces.next().filter(|c| *c == ' ' || characters().class(*c).is(Class::GROUPING))?;
-        spaces.next().is_none().then_some(space)
-    }
-
-    /// How many digits a token has if it has nothing else.
-    fn digits(&self, token: usize) -> Option<usize> {
-        let all = self.written(token).chars().all(|c| characters().class(c).is(Class::DIGIT));
-        all.then(|| self.written(token).chars().count())
-    }
-
-    fn starts_with_zero(&self, token: usize) -> bool {
-        self.written(token).chars().next().is_some_and(|c| characters().is_zero(c))
-    }
-
-    /// 1–3 digits of any script, not starting with 0.
-    fn is_head(&self, token: usize) -> bool {
-        self.digits(token).is_some_and(|count| count <= 3) && !self.starts_with_zero(token)
-    }
-
-    /// Three digits, with decimals or the end of `10.-` after the last group.
-    fn is_group(&self, token: usize) -> bool {
-        let written = self.written(token);
-        let is_digit = |c: char| characters().class(c).is(Class::DIGIT);
-        let digits = written.find(|c| !is_digit(c)).unwrap_or(written.len());
-        let mut tail = written[digits..].chars();
-        let round = |text: &str| text.chars().all(|c| matches!(c, '-' | '–' | '—')) && text.chars().count() <= 2;
-        let tail_fits = match tail.next() {
-            None => true,
-            Some('.' | ',' | '．' | '，' | '٫') => {
-                !tail.as_str().is_empty() && (tail.as_str().chars().all(is_digit) || round(tail.as_str()))
-            }
-            Some(_) => false,
-        };
-        tail_fits && written[..digits].chars().count() == 3
-    }
-
-    /// Whether the unit's spaces can be read two ways (section 5.4).
-    fn spaces_ambiguous(&self, unit: Unit) -> bool {
-        let spaces = || (unit.first + 1..=unit.last).filter_map(|token| Some((token, self.group_space(token)?)));
-        let plain = spaces().filter(|(_, space)| *space == ' ').count();
-        let mixed = plain > 0 && plain < spaces().count();
-        mixed || spaces().any(|(token, space)| space == ' ' && !self.starts_with_zero(token))
-    }
-
-    /// The numerals of a unit without currency: a plain space joins only where every group after it starts with 0.
-    fn pieces(&self, unit: Unit) -> Vec<Unit> {
-        let mut pieces = vec![Unit { first: unit.last, last: unit.last }];
-        let mut must_group = true;
-        for token in (unit.first..unit.last).rev() {
-            let space = self.group_space(token + 1);
-            must_group &= self.starts_with_zero(token + 1);
-            let joins = space != Some(' ') || must_group;
-            match pieces.last_mut() {
-                Some(piece) if joins => piece.first = token,
-                _ => pieces.push(Unit { first: token, last: token }),
-            }
-        }
-        pieces.reverse();
-        pieces
-    }
-
-    fn numeral(&self, unit: Unit) -> Option<Numeral> {
-        read_numeral(self.span(unit.first, unit.last).of(self.text))
-    }
-
-    fn is_numeral(&self, unit: Unit) -> bool {
-        matches!(self.kind(unit.last), Some(Kind::Numeral(Run::Numeral)))
-    }
-
-    /// The scale after a unit: touching, or after a space (section 5.5).
-    fn scale_after(&self, unit: Unit) -> Option<usize> {
-        let next = unit.last + 1;
-        let scale = match self.kind(unit.last)? {
-            Kind::Numeral(Run::Numeral) => match self.kind(next)? {
-                Kind::Scales(_) => true,
-                Kind::Word(word) => word.scale.is_some() && self.same_line(next),
-                _ => false,
-            },
-            _ => false,
-        };
-        scale.then_some(next)
-    }
-
-    /// `money-word`: a currency word at a token, if nothing touches it that makes it another word.
-    fn money_word(&self, token: usize) -> Option<MarkId> {
-        match self.kind(token)? {
-            Kind::MoneyWord(mark) => Some(*mark),
-            Kind::Word(word) => {
-                let span = self.tokens[token].span;
-                let underscore = self.text[..span.start].ends_with('_') || self.text[span.end..].starts_with('_');
-                word.money.filter(|_| !underscore)
-            }
-            _ => None,
-        }
-    }
-
-    fn symbol_or_code(&self, token: usize) -> Option<MarkId> {
-        match self.kind(token)? {
-            Kind::Mark(mark) => Some(*mark),
-            _ => None,
-        }
-    }
-
     fn judge_units(&mut self) {
         // The mark that was judged last, and whose it is.
         let mut judged: (usize, Belongs) = (usize::MAX, Belongs::Nobody);
@@ -325,11 +166,6 @@ impl Walk<'_> {
         self.refuse(unit.first, last, fault);
     }
 
-    fn unit_from(&self, token: usize) -> Unit {
-        let found = self.units.binary_search_by_key(&token, |unit| unit.first);
-        found.map_or(Unit { first: token, last: token }, |index| self.units[index])
-    }
-
     /// `10€50`, or digits on both sides of a mark that cannot be read. Gives the last token that it takes.
     fn judge_both(&mut self, before: &Dressed, mark: usize, id: MarkId) -> usize {
         let first = before.left.map_or(before.unit.first, |(token, _)| token);
@@ -365,11 +201,8 @@ impl Walk<'_> {
 
     /// A mark after white space that no numeral follows.
     fn extra_mark(&self, token: usize) -> Option<(usize, MarkId)> {
-        let spaced = self.same_line(token) && !self.tokens[token].touches();
-        let word = self.money_word(token);
-        let alone = || !(self.same_line(token + 1) && matches!(self.kind(token + 1), Some(Kind::Numeral(_) | Kind::DigitWord)));
-        let mark = word.or_else(|| self.symbol_or_code(token).filter(|_| alone()));
-        mark.filter(|_| spaced).map(|mark| (token, mark))
+        let spaced = self.tokens.get(token).is_some_and(|token| !token.touches());
+        self.free_mark(token).filter(|_| spaced).map(|mark| (token, mark))
     }
 
     /// An integer, a symbol that may stand between, and exactly two digits that nothing touches up to `end`.
@@ -389,10 +222,6 @@ impl Walk<'_> {
         let span = self.span(unit.first, cents.last);
         let minor = numeral.minor_units(currency.decimals());
         Some(minor.map(|minor| Money::new(minor, currency)).map_err(|fault| Fault::new(fault.code, span)))
-    }
-
-    fn is_mark(&self, token: usize) -> bool {
-        self.symbol_or_code(token).is_some() || self.money_word(token).is_some()
     }
 
     fn refuse(&mut self, first: usize, last: usize, fault: Fault) {
@@ -442,56 +271,37 @@ impl Walk<'_> {
             return;
         }
         let span = self.span(first, last);
-        let amount = self.sum(dressed, span);
+        let amount = self.amount(dressed, span);
+        let amount = amount.and_then(|money| self.stray_mark(dressed, money).map_or(Ok(money), Err));
         self.found.candidates.push(Candidate { span, first, last, amount });
     }
 
-    /// Section 5.6.
-    fn unserved(&self, dressed: &Dressed) -> Option<Fault> {
-        let Dressed { unit, left, scale, right } = *dressed;
-        let unknown = |span| Fault::new(Code::CurrencyUnknown, span);
-        if let Some((mark, _)) = left
-            && let Some(span) = self.longer_symbol(mark)
+    /// `10 $ CAD`, `CAD $10`: a mark beside a mark on the same side. A numeral carries one on each side, so the outer one is
+    /// not part of the sum; but where it would have decided otherwise, to pay 10 USD would be a guess.
+    fn stray_mark(&self, dressed: &Dressed, money: Money) -> Option<Fault> {
+        let decides = |inner, outer| match vocabulary().name(inner, Some(outer)) {
+            Named::Currency(currency) => currency != money.currency,
+            Named::Ambiguous(_) | Named::Conflict => false,
+        };
+        let Dressed { unit, left, right, .. } = *dressed;
+        let (first, last) = (left.map_or(unit.first, |(token, _)| token), right.map_or(unit.last, |(token, _)| token));
+        if let Some((inner, mark)) = right
+            && self.free_mark(inner + 1).is_some_and(|outer| decides(mark, outer))
         {
-            return Some(unknown(span));
+            return Some(Fault::new(Code::CurrencyConflict, self.span(first, inner + 1)));
         }
-        let before = unit.first.checked_sub(1).filter(|token| self.is_foreign_sign(*token) && self.same_line(unit.first));
-        if let Some(sign) = before {
-            return Some(unknown(self.tokens[sign].span));
-        }
-        let next = unit.last + 1;
-        let carried = right.is_some() || scale.is_some_and(|scale| self.tokens[scale].touches() || left.is_some());
-        if carried || !self.same_line(next) {
-            return None;
-        }
-        if self.is_foreign_sign(next) && !self.touching_digits(next + 1) {
-            return Some(unknown(self.tokens[next].span));
-        }
-        let Some(Kind::Word(word)) = self.kind(next) else { return None };
-        let span = self.tokens[next].span;
-        match word.slang {
-            Some(Some(code)) => {
-                let space = if self.tokens[next].touches() { " " } else { "" };
-                let edit = Edit::replace(span, format!("{space}{code}"));
-                Some(Fault::with(Code::CurrencyUnknown, span, vec![edit]))
-            }
-            Some(None) => Some(unknown(span)),
-            None => is_three_capitals(span.of(self.text)).then(|| unknown(span)),
-        }
+        let (inner, mark) = left?;
+        let outer = inner.checked_sub(1).filter(|_| self.same_line(inner))?;
+        let spent = self.found.candidates.last().is_some_and(|candidate| candidate.last >= outer);
+        let strays = self.symbol_or_code(outer).filter(|_| !spent).is_some_and(|outer| decides(mark, outer));
+        strays.then(|| Fault::new(Code::CurrencyConflict, self.span(outer, last)))
     }
 
-    fn is_foreign_sign(&self, token: usize) -> bool {
-        matches!(self.kind(token), Some(Kind::Punctuation(c)) if characters().class(*c).is(Class::CURRENCY))
-    }
-
-    /// `HK$`: capitals that touch a sign make it the sign of a currency that is not served; to read `HK$50` as 50 USD would
-    /// be a guess.
-    fn longer_symbol(&self, mark: usize) -> Option<Span> {
-        let before = mark.checked_sub(1)?;
-        let touched = self.tokens[mark].touches() && matches!(self.kind(before), Some(Kind::Word(_)));
-        let sign = characters().first_class(self.written(mark)).is(Class::CURRENCY);
-        let capitals = self.written(before).bytes().all(|byte| byte.is_ascii_uppercase());
-        (touched && sign && capitals).then(|| self.span(before, mark))
+    /// A mark at a token that no numeral after it can claim.
+    fn free_mark(&self, token: usize) -> Option<MarkId> {
+        let claimed = self.same_line(token + 1) && matches!(self.kind(token + 1), Some(Kind::Numeral(_) | Kind::DigitWord));
+        let mark = self.money_word(token).or_else(|| self.symbol_or_code(token).filter(|_| !claimed));
+        mark.filter(|_| self.same_line(token))
     }
 
     /// The numeral and its scale as digits, if there is one scale and the result is whole.
@@ -505,8 +315,8 @@ impl Walk<'_> {
         digits.map(|digits| Edit::replace(self.span(unit.first, scale), digits)).into_iter().collect()
     }
 
-    /// Spaces first, then marks, then the numeral (section 7, 5).
-    fn sum(&self, dressed: &Dressed, span: Span) -> Result<Money, Fault> {
+    /// `amount`: spaces first, then marks, then the numeral (section 7, 5).
+    fn amount(&self, dressed: &Dressed, span: Span) -> Result<Money, Fault> {
         let Dressed { unit, left, right, .. } = *dressed;
         let written = self.span(unit.first, unit.last);
         if self.spaces_ambiguous(unit) {
@@ -540,25 +350,5 @@ impl Walk<'_> {
                 Fault::with(code, span, edits)
             },
         )
-    }
-
-    /// Section 5.7: the first number word with a mark or currency word after it.
-    fn words_for_sums(&self) -> Option<Fault> {
-        let number = |token: usize| match self.kind(token) {
-            Some(Kind::Word(word)) => word.number,
-            _ => None,
-        };
-        let (token, value) = (0..self.tokens.len()).find_map(|token| {
-            let next = self.tokens.get(token + 1)?;
-            let spaced = next.same_line() && !next.touches();
-            Some((token, number(token).filter(|_| spaced && self.is_mark(token + 1))?))
-        })?;
-        let span = self.span(token, token + 1);
-        // "twenty five euros" is not 5 euros: of a number in several words no part is suggested.
-        let hyphen = |token: usize| matches!(self.kind(token), Some(Kind::Punctuation('-')));
-        let before = token.checked_sub(1).map(|before| if hyphen(before) { before.saturating_sub(1) } else { before });
-        let alone = before.is_none_or(|before| number(before).is_none());
-        let edit = Edit::replace(self.tokens[token].span, value.to_string());
-        Some(Fault::with(Code::AmountInWords, span, if alone { vec![edit] } else { Vec::new() }))
     }
 }

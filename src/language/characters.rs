@@ -11,8 +11,14 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 const SOURCE: &str = include_str!("../../grammar/characters.toml");
 
-/// Code points below this are classified once. It ends with Arabic: what comes after is rare in posts, or dense (CJK, emoji).
-const TABLE_END: u32 = 0x800;
+/// Code points below this are classified once: all that posts are full of, up to currency signs, punctuation and kana.
+const TABLE_END: u32 = 0x3100;
+
+/// Scripts with letters that change when they are folded, and are common, end here (with Arabic).
+const CASED_END: u32 = 0x800;
+
+/// The unified ideographs, which are all alike.
+const IDEOGRAPHS: std::ops::RangeInclusive<char> = '\u{4E00}'..='\u{9FFF}';
 
 /// A set of classes, as bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,6 +66,11 @@ impl Class {
     /// A space other than the plain one that may group digits (section 5.4).
     pub(super) const GROUPING: Class = Class(1 << 19);
 
+    /// A tag: legal where it spells a flag.
+    pub(super) const FLAG_TAG: Class = Class(1 << 21);
+    /// Folds to itself, whatever stands beside it (among such characters and ASCII).
+    pub(super) const FOLDED: Class = Class(1 << 20);
+
     /// Whether one of the classes of `other` is among these.
     pub(super) const fn is(self, other: Class) -> bool {
         self.0 & other.0 != 0
@@ -89,6 +100,8 @@ struct File {
     line_breaks: Vec<CodePoints>,
     #[serde(rename = "unsafe")]
     unsafe_characters: Vec<CodePoints>,
+    flag: CodePoints,
+    flag_tags: Vec<CodePoints>,
 }
 
 #[derive(Deserialize)]
@@ -111,9 +124,13 @@ impl CodePoints {
 /// The compiled classes.
 pub(super) struct Characters {
     table: Box<[Class]>,
+    ideograph: Class,
     /// Disjoint, ascending: what the file adds to the general category, from this code point up to the next entry.
     specials: Box<[(u32, Class)]>,
     digit_zeros: Box<[u32]>,
+    flag: u32,
+    /// The bytes that unsafe characters and direction marks begin with in UTF-8.
+    unsafe_leads: Box<[bool; 256]>,
 }
 
 /// The classes of the embedded file.
@@ -144,6 +161,7 @@ impl Characters {
             (&file.grouping_spaces, Class::GROUPING),
             (&file.line_breaks, Class::LINE_BREAK),
             (&file.unsafe_characters, Class::UNSAFE),
+            (&file.flag_tags, Class::FLAG_TAG),
         ];
         let mut ranges = Vec::new();
         for (list, class) in classes {
@@ -162,8 +180,24 @@ impl Characters {
         let specials = borders.into_iter().map(|border| (border, class_at(border))).collect();
         let zeros = file.digit_zeros.iter().map(|zero| zero.range().map(|(code, _)| code));
         let digit_zeros = zeros.collect::<Result<Box<[u32]>, String>>()?;
-        let mut compiled = Characters { table: Box::default(), specials, digit_zeros };
+        let mut compiled = Characters {
+            table: Box::default(),
+            ideograph: Class(0),
+            specials,
+            digit_zeros,
+            flag: file.flag.range()?.0,
+            unsafe_leads: Box::new([false; 256]),
+        };
         compiled.table = (0..TABLE_END).map(|code| char::from_u32(code).map_or(Class(0), |c| compiled.compute(c))).collect();
+        let marked = ranges.iter().filter(|(_, _, class)| class.is(Class::UNSAFE.or(Class::DIRECTION)));
+        let marked = marked.flat_map(|&(first, last, _)| first..=last);
+        // Control characters are all at the start.
+        let leads = marked.chain((0..0xA0).filter(|code| compiled.table[*code as usize].is(Class::UNSAFE)));
+        for c in leads.filter_map(char::from_u32) {
+            let lead = c.encode_utf8(&mut [0; 4]).as_bytes()[0];
+            compiled.unsafe_leads[usize::from(lead)] = true;
+        }
+        compiled.ideograph = compiled.compute(*IDEOGRAPHS.start());
         Ok(compiled)
     }
 
@@ -171,6 +205,7 @@ impl Characters {
     pub(super) fn class(&self, c: char) -> Class {
         match self.table.get(c as usize) {
             Some(class) => *class,
+            None if IDEOGRAPHS.contains(&c) => self.ideograph,
             None => self.compute(c),
         }
     }
@@ -187,12 +222,25 @@ impl Characters {
 
     /// The length of the longest prefix of `text` whose characters are all of one of `classes`.
     pub(super) fn run(&self, text: &str, classes: Class) -> usize {
-        text.char_indices().find(|&(_, c)| !self.class(c).is(classes)).map_or(text.len(), |(at, _)| at)
+        let ascii = text.bytes().take_while(|byte| byte.is_ascii() && self.table[usize::from(*byte)].is(classes)).count();
+        match text.as_bytes().get(ascii) {
+            Some(byte) if !byte.is_ascii() => {
+                let rest = &text[ascii..];
+                let end = rest.char_indices().find(|&(_, c)| !self.class(c).is(classes));
+                end.map_or(text.len(), |(at, _)| ascii + at)
+            }
+            _ => ascii,
+        }
+    }
+
+    /// What the file says of `c`.
+    fn special(&self, c: char) -> Class {
+        let after = self.specials.partition_point(|&(from, _)| from <= c as u32);
+        after.checked_sub(1).map_or(Class(0), |index| self.specials[index].1)
     }
 
     fn compute(&self, c: char) -> Class {
-        let special = self.specials.partition_point(|&(from, _)| from <= c as u32);
-        let mut class = special.checked_sub(1).map_or(Class(0), |index| self.specials[index].1);
+        let mut class = self.special(c);
         let category = c.general_category();
         class = class.or(match category {
             GeneralCategory::UppercaseLetter
@@ -226,7 +274,25 @@ impl Characters {
         if c == '_' {
             class = class.or(Class::TAG);
         }
-        class
+        // Marks and Hangul letters join what stands before them; kana and unified ideographs never change.
+        let folds_to_itself = match c as u32 {
+            0..CASED_END => !class.is(Class::MARK) && fully_folded(c.encode_utf8(&mut [0; 4])) == c.to_string(),
+            0x3041..=0x3096 | 0x30A1..=0x30FA | 0x30FC | 0x4E00..=0x9FFF => true,
+            _ => false,
+        };
+        if folds_to_itself { class.or(Class::FOLDED) } else { class }
+    }
+
+    /// Whether an unsafe character or a direction mark is in a text; most bytes are passed over undecoded.
+    pub(super) fn may_be_unsafe(&self, text: &str) -> bool {
+        let suspicious = Class::UNSAFE.or(Class::DIRECTION);
+        let mut leads = text.bytes().enumerate().filter(|(_, byte)| self.unsafe_leads[usize::from(*byte)]);
+        leads.any(|(at, _)| text.get(at..).is_some_and(|here| self.first_class(here).is(suspicious)))
+    }
+
+    /// Whether a flag that is spelled in tags begins with `c`.
+    pub(super) fn begins_flag(&self, c: char) -> bool {
+        c as u32 == self.flag
     }
 
     /// The value of a decimal digit of one of the served systems, and which system (section 5.1).
@@ -254,21 +320,31 @@ impl Characters {
 
 /// `fold(s) = NFKC(lowercase(NFKC(s)))`, section 2.
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+    let mut folded = String::with_capacity(text.len());
+    if !fold_simply(text, &mut folded) {
+        return fully_folded(text);
     }
+    folded
+}
+
+fn fully_folded(text: &str) -> String {
     text.nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+/// Folds ASCII and what folds to itself; gives up at anything else.
+fn fold_simply(text: &str, folded: &mut String) -> bool {
+    folded.push_str(text);
+    folded.make_ascii_lowercase();
+    text.is_ascii() || text.chars().all(|c| c.is_ascii() || characters().class(c).is(Class::FOLDED))
 }
 
 /// As [`fold`], with `’` as `'` (words, section 2), into a buffer that the caller uses again.
 pub(super) fn fold_word_into(text: &str, buffer: &mut String) {
     buffer.clear();
-    if text.is_ascii() {
-        buffer.push_str(text);
-        buffer.make_ascii_lowercase();
-    } else {
-        let lower = text.nfkc().collect::<String>().to_lowercase();
-        buffer.extend(lower.nfkc().map(|c| if c == '’' { '\'' } else { c }));
+    if !fold_simply(text, buffer) {
+        let folded = fully_folded(text);
+        buffer.clear();
+        buffer.extend(folded.chars().map(|c| if c == '’' { '\'' } else { c }));
     }
 }
 
@@ -288,7 +364,7 @@ mod tests {
     #[test]
     fn looked_up_and_computed_classes_agree() {
         let characters = characters();
-        for c in (0..TABLE_END).filter_map(char::from_u32) {
+        for c in (0..0x1_0000).filter_map(char::from_u32) {
             assert!(characters.class(c) == characters.compute(c), "{c:?}");
         }
     }
@@ -331,6 +407,15 @@ mod tests {
         assert_eq!(served('²'), None);
         for (zero, one) in [('0', '1'), ('߀', '߁'), ('𝟎', '𝟏'), ('𝟘', '𝟙'), ('০', '১')] {
             assert!(characters().is_zero(zero) && !characters().is_zero(one), "{zero}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_of_folding_gives_the_same() {
+        let folded: Vec<char> = ('\u{80}'..='\u{ffff}').filter(|c| characters().class(*c).is(Class::FOLDED)).collect();
+        assert!(folded.len() > 21_000);
+        for pair in folded.windows(2).map(String::from_iter).chain(folded.iter().map(|c| format!("A{c}z"))) {
+            assert_eq!(fold(&pair), fully_folded(&pair), "{pair}");
         }
     }
 

@@ -83,6 +83,12 @@ fn gives(text: &str) -> bool {
 
 /// The folded name, without allocating; none if it is too long for a verb.
 fn fold_name<'b>(name: &str, buffer: &'b mut [u8; LONGEST_VERB]) -> Option<&'b str> {
+    if name.is_ascii() {
+        let place = buffer.get_mut(..name.len())?;
+        place.copy_from_slice(name.as_bytes());
+        place.make_ascii_lowercase();
+        return std::str::from_utf8(place).ok();
+    }
     let mut length = 0;
     for c in name.nfkc().flat_map(char::to_lowercase).nfkc() {
         let place = buffer.get_mut(length..length + c.len_utf8())?;

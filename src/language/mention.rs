@@ -33,15 +33,14 @@ pub(super) fn mention_at(visible: &str, at: usize, platform: Platform) -> Option
     if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
         return None;
     }
-    let name = match platform {
-        Platform::Nostr if here.starts_with(NOSTR_LINK) => here,
-        _ => self::at(here).ok()?.0,
-    };
+    let link = platform == Platform::Nostr && here.starts_with(NOSTR_LINK);
+    let name = if link { here } else { self::at(here).ok()?.0 };
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
         return None;
     }
     let hindered = before.is_some_and(|c| matches!(c, '!' | '#' | '＃' | '$' | '%' | '&' | '*' | '@' | '＠' | '=' | '/'));
-    match handle(name, platform) {
+    let shape = if link { handle(name, platform) } else { mention(here, platform) };
+    match shape {
         Ok((rest, handle)) if !hindered && !goes_on(rest) => {
             Some(FoundMention { length: here.len() - rest.len(), handle: Some(handle) })
         }
@@ -83,8 +82,7 @@ fn handle(input: &str, platform: Platform) -> IResult<&str, &str> {
 }
 
 /// `mention = at ( x-name / fedi-name / domain / npub )`, by platform.
-#[cfg(test)]
-pub(super) fn mention(input: &str, platform: Platform) -> IResult<&str, &str> {
+fn mention(input: &str, platform: Platform) -> IResult<&str, &str> {
     preceded(at, |name| handle(name, platform)).parse(input)
 }
 
@@ -167,8 +165,8 @@ pub(super) fn bech32(c: char) -> bool {
 
 /// A bot's own name, as it is compared: its handle, and its user name alone where the handle has a domain.
 pub(super) fn bot_name(handle: &str, bot: &str) -> bool {
-    let user = bot.split_once('@').map(|(user, _)| user);
-    !bot.is_empty() && (handle.eq_ignore_ascii_case(bot) || user.is_some_and(|user| handle.eq_ignore_ascii_case(user)))
+    let starts = bot.get(..handle.len()).is_some_and(|start| handle.eq_ignore_ascii_case(start));
+    starts && !handle.is_empty() && matches!(bot.as_bytes().get(handle.len()), None | Some(b'@'))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 //! | `gate` | can it concern us at all? |
 //! | `masks` | which words are the author's own? |
 //! | `tokens`, with `hashtag`, `mention`, `marks` | what stands there? |
-//! | `amounts`, with `numeral` | which sums are in sight, and which can be taken? |
+//! | `amounts`, with `units`, `unserved`, `numeral` | which sums are in sight, and which can be taken? |
 //! | `addressing` | is it meant for us? |
 //! | `diagnosis`, with `recipients`, `phrases`, `shares`, `memo` | what does it ask, or what is wrong first? |
 //! | `replies` | what does a private message answer? |
@@ -26,6 +26,8 @@ mod addressing;
 mod amounts;
 mod characters;
 mod command;
+#[cfg(test)]
+mod conformance;
 mod diagnosis;
 mod error;
 mod gate;
@@ -43,6 +45,8 @@ mod replies;
 mod shares;
 mod span;
 mod tokens;
+mod units;
+mod unserved;
 mod vocabulary;
 
 use std::collections::HashMap;

@@ -26,6 +26,7 @@ use crate::people::Language;
 
 pub use confirmation::confirmation;
 pub use notice::notice;
+pub use plain::amount;
 pub use reply::Message;
 
 use texts::texts;

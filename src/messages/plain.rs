@@ -16,7 +16,7 @@ const NO_BREAK_SPACE: char = '\u{a0}';
 const AT: &str = "(at)";
 
 /// An amount: `€1,000.00` and `1,000.00 USD` in English, `1 000,00 €` and `1 000,00 USD` (with no-break spaces) in French.
-pub(super) fn amount(language: Language, money: Money) -> String {
+pub fn amount(language: Language, money: Money) -> String {
     let decimal = money.decimal_string();
     let (sign, unsigned) = decimal.strip_prefix('-').map_or(("", decimal.as_str()), |rest| ("-", rest));
     let (units, decimals) = unsigned.split_once('.').unwrap_or((unsigned, ""));

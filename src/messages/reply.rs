@@ -318,8 +318,8 @@ mod tests {
                 Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement~: OUI et le code pour payer, NON pour tout refuser. Pour retirer un ordre, répondez à votre publication avec mon nom et #annuler.
                 Je n'ai pas compris, et rien n'a été payé. Répondez OUI et le code, NON, ou AIDE.
                 Un code seul ne décide rien. Écrivez OUI devant pour payer, ou NON pour refuser.
-                Un oui demande le code de l'ordre : OUI et ses six chiffres, comme dans mon message. Rien n'a été payé.
-                Ce compte n'est pas encore relié à Obole, rien ne peut donc en être payé. Reliez-le d'abord, une seule fois : https://pay.example/enrol
+                Un oui demande le code de l'ordre~: OUI et ses six chiffres, comme dans mon message. Rien n'a été payé.
+                Ce compte n'est pas encore relié à Obole, rien ne peut donc en être payé. Reliez-le d'abord, une seule fois~: https://pay.example/enrol
                 Je ne connais pas ce code d'inscription. Vérifiez-le sur la page où vous l'avez vu, ou recommencez là-bas.
                 Ce code d'inscription a expiré. Retournez sur la page pour en obtenir un autre.
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.

@@ -149,6 +149,20 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The name under which it is stored and told.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Step::AwaitingConsent { .. } => "awaiting_consent",
+            Step::ChoosingAccount { .. } => "choosing_account",
+            Step::AwaitingCode { .. } => "awaiting_code",
+            Step::AwaitingWord { .. } => "awaiting_word",
+            Step::Done { .. } => "done",
+            Step::Abandoned { .. } => "abandoned",
+        }
+    }
+}
+
 /// One enrolment, bound to one browser session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolment {

@@ -39,6 +39,9 @@ pub const BANK: &str = "bank";
 /// What the sandbox bank can take; a machine's own loopback, not a bank's rule.
 const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2_000).expect("is not zero");
 
+/// A whole demonstration enrols from one address.
+const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(100_000).expect("is not zero");
+
 /// How the sandbox is to be set up.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -126,7 +129,8 @@ pub fn open_town(data: &Path, limits: Limits, entropy: Arc<dyn Entropy>) -> anyh
 /// Opens the bank that a data directory remembers.
 pub fn open_bank(data: &Path, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Arc<FakeBank>> {
     make(data)?;
-    let bank = FakeBank::open(&data.join("bank.journal"), Settings::default(), clock, entropy).context("the sandbox bank cannot be opened")?;
+    let bank = FakeBank::open(&data.join("bank.journal"), Settings::default(), clock, entropy)
+        .context("the sandbox bank cannot be opened")?;
     Ok(Arc::new(bank))
 }
 
@@ -171,10 +175,21 @@ fn make(data: &Path) -> anyhow::Result<()> {
 impl Whole {
     /// Serves the product's pages, and the page to play on.
     pub fn open_pages(&self, listeners: Vec<TcpListener>) {
-        let stop = self.serving.end_of_pages();
-        let product = web::router(web::WebState::new(self.app.clone(), self.serving.ledger().clone(), stop.clone()));
-        let state = playground::PlaygroundState::new(self.app.clone(), self.sandbox.clone(), stop);
-        self.serving.serve_web(listeners, playground::over(product, state));
+        let end = self.serving.end_of_pages();
+        let pages = web::WebState {
+            ground: Ground::Sandbox,
+            bank_origins: vec![self.sandbox.bank_url().to_owned()],
+            enrolments_per_minute: ENROLMENTS_PER_MINUTE,
+            ..web::WebState::new(self.app.clone(), self.serving.ledger().clone(), end.clone())
+        };
+        let front = playground::router(playground::PlaygroundState {
+            app: self.app.clone(),
+            sandbox: self.sandbox.clone(),
+            platform: PlatformName::from(TOWN),
+            obole_url: self.app.public_url.clone(),
+            end,
+        });
+        self.serving.serve_web(listeners, web::router_around(pages, front));
     }
 
     /// Stops Obole first, then what it talks to.
@@ -199,7 +214,8 @@ fn secret(data: &Path, entropy: &dyn Entropy) -> anyhow::Result<[u8; 32]> {
     let path = data.join("secret.key");
     let cannot = || format!("the secret in {}", path.display());
     match std::fs::read_to_string(&path) {
-        Ok(text) => CodeSecret::bytes_from_hex(text.trim()).with_context(|| format!("{} does not hold 64 hexadecimal characters", path.display())),
+        Ok(text) => CodeSecret::bytes_from_hex(text.trim())
+            .with_context(|| format!("{} does not hold 64 hexadecimal characters", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let bytes = random_bytes::<32>(entropy);
             // Written beside and renamed, so that a kill leaves either no secret or a whole one.

@@ -213,6 +213,16 @@ impl Tx {
         self.run(statement, args![]).await
     }
 
+    /// How many effects of a lane are due, counted up to `at_most`.
+    pub(crate) async fn count_due_effects(&mut self, lane: &str, at_most: i64, now: Timestamp) -> Result<i64, StoreError> {
+        let statement = sql!(
+            "SELECT COUNT(*) AS due FROM (SELECT 1 FROM effects
+               WHERE lane = $1 AND state = 'pending' AND due_at <= $2 AND lease_until <= $2 LIMIT $3) AS d"
+        );
+        let rows = self.rows(statement, args![lane, now.as_microsecond(), at_most]).await?;
+        rows.first().map_or(Ok(0), |row| row.int("due"))
+    }
+
     /// When the next effect of a lane is due; leases that end count as due then.
     pub(crate) async fn next_effect_due(&mut self, lane: &str) -> Result<Option<Timestamp>, StoreError> {
         let statement = sql!(

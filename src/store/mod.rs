@@ -122,6 +122,10 @@ impl Store {
     /// Closes every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
         self.engine.close().await;
+        // Others may hold this value a little longer; the file is free from now on.
+        if let Some(Err(error)) = self.sole_user.as_ref().map(|file| file.unlock()) {
+            tracing::warn!(%error, "the database's lock was not given back; it goes with this process");
+        }
     }
 
     /// Writes down once what kind of store this is, and refuses to be the other kind ever after.

@@ -6,7 +6,7 @@ use super::StoreError;
 use super::engine::{Row, Tx, args, sql, sql_rows};
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, BankName, PersonId, PlatformName};
-use crate::people::enrolment::{Enrolment, Step};
+use crate::people::enrolment::Enrolment;
 use crate::people::{BankAccount, Link, LinkedPayer, Person};
 
 fn linked_payer(row: &Row) -> Result<LinkedPayer, StoreError> {
@@ -170,7 +170,7 @@ impl Tx {
             enrolment.language.code(),
             enrolment.safe_phrase.as_str(),
             enrolment.bank.as_str(),
-            step_name(&enrolment.step),
+            enrolment.step.name(),
             data,
             code_mac.map(str::to_owned),
             enrolment.created_at.as_microsecond()
@@ -191,17 +191,6 @@ impl Tx {
         let statement =
             sql!("SELECT session, language, safe_phrase, bank, step_data, created_at FROM enrolments WHERE code_mac = $1");
         self.rows(statement, args![code_mac]).await?.first().map(enrolment).transpose()
-    }
-}
-
-fn step_name(step: &Step) -> &'static str {
-    match step {
-        Step::AwaitingConsent { .. } => "awaiting_consent",
-        Step::ChoosingAccount { .. } => "choosing_account",
-        Step::AwaitingCode { .. } => "awaiting_code",
-        Step::AwaitingWord { .. } => "awaiting_word",
-        Step::Done { .. } => "done",
-        Step::Abandoned { .. } => "abandoned",
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod adapter;
 mod contract;
+mod recorded;
 mod sandbox;
+mod specification;
 
 use std::sync::Arc;
 
@@ -74,6 +76,11 @@ impl TestBank {
     }
 
     pub(crate) async fn with(settings: fake::Settings) -> Self {
+        Self::known_as(settings, None).await
+    }
+
+    /// A bank that calls itself `public_url`, wherever it listens.
+    pub(crate) async fn known_as(settings: fake::Settings, public_url: Option<&str>) -> Self {
         let clock = Arc::new(ManualClock::at(START.parse::<Timestamp>().unwrap()));
         let bank = Arc::new(FakeBank::in_memory(settings, clock.clone(), Arc::new(SeededEntropy::new(3))));
         let alice = bank.open_account("alice", "Alice Martin", euros(100_000)).unwrap();
@@ -82,7 +89,7 @@ impl TestBank {
         let running = serve(SandboxBank {
             bank: bank.clone(),
             address: "localhost:0".to_owned(),
-            public_url: None,
+            public_url: public_url.map(str::to_owned),
             bearer_token: None,
             shutdown: shutdown.clone(),
         })
@@ -102,7 +109,7 @@ impl TestBank {
 
     /// A call without any.
     pub(crate) fn plain(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.running.public_url))
+        self.client.request(method, format!("http://{}{path}", self.running.addresses[0]))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

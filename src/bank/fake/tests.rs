@@ -230,3 +230,61 @@ fn a_killed_bank_has_lost_nothing_it_answered() {
     assert!(error.to_string().contains("does not exist"), "{error}");
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+fn what_was_under_way_goes_on_after_a_restart() {
+    let directory = std::env::temp_dir().join(format!("obole-bank-restart-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("bank.jsonl");
+    let _ = std::fs::remove_file(&path);
+    let clock = clock();
+    let settings = Settings { execution_delay_ms: 60_000, ..Settings::default() };
+    let open = |seed| FakeBank::open(&path, settings.clone(), clock.clone(), Arc::new(SeededEntropy::new(seed))).unwrap();
+
+    let bank = open(1);
+    let alice = bank.open_account("alice", "Alice", euros(10_000)).unwrap();
+    let bob = bank.open_account("bob", "Bob", euros(0)).unwrap();
+    let return_to = ReturnTo { approved: Some("https://tpp.example/".to_owned()), refused: None };
+    let pay = |bank: &FakeBank, minor| {
+        let wish = Instruction {
+            product: Product::InstantSepaCreditTransfers,
+            debtor: alice.iban.clone(),
+            creditor: bob.iban.clone(),
+            creditor_name: "Bob".to_owned(),
+            amount: euros(minor),
+            end_to_end: Some(format!("KEY-{minor}")),
+            remittance: None,
+        };
+        bank.initiate(wish, &Circumstances { return_to: return_to.clone(), ..Circumstances::default() }).unwrap()
+    };
+    let (on_its_way, waiting, cancelled) = (pay(&bank, 1_000), pay(&bank, 4_000), pay(&bank, 2_000));
+    bank.cancel(&cancelled.id).unwrap();
+    let wish = ConsentWish {
+        scope: Scope::Everything,
+        recurring: false,
+        valid_until: "2026-12-01".parse().unwrap(),
+        frequency_per_day: 1,
+        login: Some("alice".to_owned()),
+    };
+    let consent = bank.ask_consent(wish, return_to.clone()).unwrap();
+    bank.answer(&consent.authorisations[0], true, None).unwrap();
+    let seen = |bank: &FakeBank| {
+        let payments = [&on_its_way, &waiting, &cancelled].map(|payment| bank.payment(&payment.id).unwrap());
+        let statements = [&alice, &bob].map(|account| bank.entries(&account.iban, Days::default(), 0, 100).unwrap());
+        (payments, statements, bank.accounts(0, 10).unwrap(), bank.totals().unwrap(), bank.consent(&consent.id).unwrap())
+    };
+    let before = seen(&bank);
+    drop(bank);
+
+    let bank = open(2);
+    assert_eq!(seen(&bank), before);
+    bank.answer(&waiting.authorisations[0], true, None).unwrap();
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(bank.payment(&on_its_way.id).unwrap().status, Status::Acsc);
+    assert_eq!(bank.payment(&waiting.id).unwrap().status, Status::Acsc);
+    assert_eq!(bank.account(&bob.iban).unwrap().balances.booked, euros(5_000));
+    let after = seen(&bank);
+    drop(bank);
+    assert_eq!(seen(&open(3)), after);
+    std::fs::remove_dir_all(&directory).unwrap();
+}

@@ -146,6 +146,13 @@ pub(super) struct Word {
     phrase_word: u16,
 }
 
+impl Word {
+    /// Whether it is a word of some phrase of V3.
+    pub(super) fn is_in_phrases(&self) -> bool {
+        self.phrase_word != 0
+    }
+}
+
 /// The number of a word inside phrases that stands for `/`.
 const SLASH: u16 = 1;
 
@@ -165,6 +172,10 @@ pub(super) struct Vocabulary {
     phrases: HashMap<[u16; PHRASE_WORDS], PhraseRole, WordHasher>,
     replies: HashMap<Box<str>, Action, WordHasher>,
     currencies: currencies::Currencies,
+    /// The ASCII letters that symbols begin with, a bit each, and whether others do.
+    symbol_initials: (u32, bool),
+    /// How many letters the codes have, a bit for each number.
+    code_lengths: u32,
     /// The longest entry in CJK letters of V2–V5, in characters: how far a CJK run is looked into.
     cjk_letters: usize,
     languages: Vec<Language>,
@@ -251,6 +262,8 @@ impl Vocabulary {
             words: HashMap::default(),
             phrases: HashMap::default(),
             replies: HashMap::default(),
+            symbol_initials: initials(currencies.symbols.keys()),
+            code_lengths: currencies.codes.keys().fold(0, |lengths, code| lengths | 1 << code.chars().count().min(31)),
             currencies,
             cjk_letters: 0,
             languages: Vec::new(),
@@ -374,14 +387,24 @@ impl Vocabulary {
     /// The longest prefix of a CJK run that `wanted` accepts, and its length in bytes.
     pub(super) fn cjk_prefix<T>(&self, run: &str, wanted: impl Fn(&Word) -> Option<T>) -> Option<(T, usize)> {
         let ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).take(self.cjk_letters);
+        let mut buffer = String::new();
         // Ascending, so the last one found is the longest.
-        ends.filter_map(|end| Some((wanted(&self.word(&run[..end], &mut String::new()))?, end))).last()
+        ends.filter_map(|end| Some((wanted(&self.cjk_word(&run[..end], &mut buffer)?)?, end))).last()
     }
 
     /// The longest suffix of a CJK run that `wanted` accepts, and where it starts.
     pub(super) fn cjk_suffix<T>(&self, run: &str, wanted: impl Fn(&Word) -> Option<T>) -> Option<(T, usize)> {
         let starts = run.char_indices().rev().map(|(at, _)| at).take(self.cjk_letters);
-        starts.filter_map(|start| Some((wanted(&self.word(&run[start..], &mut String::new()))?, start))).last()
+        let mut buffer = String::new();
+        starts.filter_map(|start| Some((wanted(&self.cjk_word(&run[start..], &mut buffer)?)?, start))).last()
+    }
+
+    /// As [`Vocabulary::word`]; most runs are written as the tables are, and need no folding.
+    fn cjk_word(&self, written: &str, buffer: &mut String) -> Option<Word> {
+        self.words.get(written).copied().or_else(|| {
+            let folded = written.chars().all(|c| characters().class(c).is(Class::FOLDED));
+            if folded { None } else { Some(self.word(written, buffer)) }
+        })
     }
 
     /// What a sequence of words says, a slash being `None`.
@@ -421,13 +444,33 @@ impl Vocabulary {
         self.currencies.codes.contains_key(folded) || self.currencies.words.contains_key(folded)
     }
 
-    /// The symbol that starts `text`, the longest; where letters touch is the caller's to judge.
+    /// Whether the letters that `text` starts with may be a mark: their number alone, or their first, rules most words out.
+    pub(super) fn may_be_letters(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let letters = bytes.iter().take(MARK_LETTERS + 1).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let goes_on = bytes.get(letters).is_some_and(|byte| !byte.is_ascii());
+        goes_on || (letters <= MARK_LETTERS && (self.code_lengths & 1 << letters != 0 || self.may_be_symbol(text)))
+    }
+
+    /// Whether a symbol starts with the first letter of `text`; most words are passed over by that.
+    pub(super) fn may_be_symbol(&self, text: &str) -> bool {
+        match text.bytes().next() {
+            Some(letter @ b'A'..=b'Z') => self.symbol_initials.0 & 1 << (letter - b'A') != 0,
+            Some(_) => self.symbol_initials.1,
+            None => false,
+        }
+    }
+
+    /// The symbol that `text` is; where letters touch is the caller's to judge.
     pub(super) fn exact_symbol(&self, text: &str) -> Option<FoundMark> {
         self.currencies.symbols.get(text).map(|mark| FoundMark { mark: *mark, length: text.len() })
     }
 
     /// The code, or the mark that stands on either side like one, that these letters are.
     pub(super) fn exact_code(&self, letters: &str, buffer: &mut String) -> Option<FoundMark> {
+        if self.code_lengths & 1 << letters.chars().count().min(31) == 0 {
+            return None;
+        }
         fold_word_into(letters, buffer);
         let entry = self.currencies.codes.get(buffer.as_str())?;
         // Full-width capitals fold like ASCII ones, so the test for capitals folds as well.
@@ -470,6 +513,15 @@ impl Language {
             scales: numbers(&parsed.scales),
         }
     }
+}
+
+/// The capitals that symbols with letters begin with, and whether another letter does.
+fn initials<'s>(symbols: impl Iterator<Item = &'s Box<str>>) -> (u32, bool) {
+    symbols.fold((0, false), |(capitals, others), symbol| match symbol.chars().next() {
+        Some(letter @ 'A'..='Z') => (capitals | 1 << (u32::from(letter) - u32::from('A')), others),
+        Some(c) => (capitals, others || characters().class(c).is(Class::LETTER)),
+        None => (capitals, others),
+    })
 }
 
 fn tag_role(name: &str, languages: Languages) -> TagRole {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::civil::Date;
@@ -46,9 +46,10 @@ pub(super) struct Statement {
 /// `GET /v1/accounts`
 pub(super) async fn list(
     State(app): State<App>,
-    Query(query): Query<WithBalance>,
+    query: Result<Query<WithBalance>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, BgError> {
+    let query = readable(query)?;
     let consent = consent(&app, &headers)?;
     let given = consent.grant.iter().flat_map(|grant| &grant.rights).map(|(iban, _)| iban);
     let mut accounts = Vec::new();
@@ -63,9 +64,10 @@ pub(super) async fn list(
 pub(super) async fn read(
     State(app): State<App>,
     Path(account): Path<String>,
-    Query(query): Query<WithBalance>,
+    query: Result<Query<WithBalance>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, BgError> {
+    let query = readable(query)?;
     let consent = consent(&app, &headers)?;
     let view = reach(&app, &consent, &account, Right::Account)?;
     Ok(Json(json!({"account": details(&view, &consent, query.with_balance.unwrap_or(false))})))
@@ -86,9 +88,10 @@ pub(super) async fn balances(
 pub(super) async fn transactions(
     State(app): State<App>,
     Path(account): Path<String>,
-    Query(query): Query<Statement>,
+    query: Result<Query<Statement>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, BgError> {
+    let query = readable(query)?;
     let consent = consent(&app, &headers)?;
     let view = reach(&app, &consent, &account, Right::Transactions)?;
     let (booked, pending) = match query.booking_status.as_deref() {
@@ -145,6 +148,11 @@ pub(super) async fn funds(
     let unknown = |_| BgError::new(StatusCode::BAD_REQUEST, "RESOURCE_UNKNOWN", "this account is not held here");
     let view = app.bank.account(&iban).map_err(unknown)?;
     Ok(Json(json!({"fundsAvailable": view.balances.available.minor >= asked.minor})))
+}
+
+/// The parameters of a call, or a FORMAT_ERROR that says what is wrong with them.
+fn readable<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, BgError> {
+    query.map(|Query(query)| query).map_err(|rejection| BgError::format("query", rejection.body_text()))
 }
 
 /// The consent that a call rests on.

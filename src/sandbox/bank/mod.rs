@@ -33,6 +33,7 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
 use secrecy::SecretString;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,10 @@ pub async fn serve(sandbox: SandboxBank) -> anyhow::Result<Running> {
     let router = router(app);
     let mut servers = JoinSet::new();
     for listener in listeners {
+        // Answers are small: waiting to fill a packet would only make them late.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
         let server = axum::serve(listener, router.clone()).with_graceful_shutdown(sandbox.shutdown.clone().cancelled_owned());
         servers.spawn(until_farewell(server.into_future(), sandbox.shutdown.clone()));
     }

@@ -124,7 +124,7 @@ fn line(language: Language, entry: &Entry) -> Markup {
             span {
                 (entry.counterparty().name)
                 @if matches!(entry.kind, MovementKind::Return) { " · " (words.returned) }
-                small { (day(entry.booked_at)) " · " (text) }
+                small { (language.day(day(entry.booked_at))) " · " (text) }
                 @if let Some(reference) = &entry.end_to_end { small { code { (reference) } } }
             }
             span.sum { (language.amount(entry.amount)) small { (language.amount(entry.balance_after)) } }
@@ -219,7 +219,7 @@ fn consent_question(language: Language, consent: &Consent, login: Option<&str>, 
         dl {
             dt { (words.account) }
             dd { @if accounts.is_empty() { (words.your_accounts) } @for account in &accounts { (account) br; } }
-            dt { (words.until) } dd { (consent.wish.valid_until) }
+            dt { (words.until) } dd { (language.day(consent.wish.valid_until)) }
         }
         @if wrong_login { p.warning { (words.wrong_login) } }
         form method="post" {

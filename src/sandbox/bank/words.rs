@@ -2,6 +2,7 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
+use jiff::civil::Date;
 
 use crate::money::Money;
 
@@ -46,6 +47,15 @@ impl Language {
             Language::French => &FRENCH,
             Language::English => &ENGLISH,
         }
+    }
+
+    /// A day as people write it: `20/11/2026` or `20 Nov 2026`.
+    pub(super) fn day(self, day: Date) -> String {
+        let form = match self {
+            Language::French => "%d/%m/%Y",
+            Language::English => "%-d %b %Y",
+        };
+        day.strftime(form).to_string()
     }
 
     /// An amount as people write it: `1 234,50 €` or `€1,234.50`.
@@ -196,6 +206,13 @@ mod tests {
         assert_eq!(of("de, en;q=0.7, fr;q=0.3"), Language::English);
         assert_eq!(of("de"), Language::English);
         assert_eq!(Language::of(&HeaderMap::new()), Language::English);
+    }
+
+    #[test]
+    fn days_are_written_as_people_do() {
+        let day = "2026-11-05".parse().unwrap();
+        assert_eq!(Language::French.day(day), "05/11/2026");
+        assert_eq!(Language::English.day(day), "5 Nov 2026");
     }
 
     #[test]

@@ -150,7 +150,9 @@ impl Person {
                 }
                 "awaiting_code" if has_sent => session.state_after("awaiting_code").await?,
                 "awaiting_code" => {
-                    let bot = state.write_to.first().context("Obole names nobody to write to")?.handle.clone();
+                    let bot = &state.write_to.first().context("Obole names nobody to write to")?.handle;
+                    // Inside the town its own name goes without the town's.
+                    let bot = bot.split('@').next().unwrap_or(bot).to_owned();
                     self.write_to(&bot, &state.code.context("Obole shows no code")?).await?;
                     has_sent = true;
                     session.state_after("awaiting_code").await?

@@ -103,6 +103,41 @@ async fn redirects_are_not_followed_and_nothing_is_sent_twice() {
 }
 
 #[tokio::test]
+async fn a_cut_on_a_kept_connection_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = requests.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let counted = counted.clone();
+            tokio::spawn(async move {
+                // Answers the first request of a connection and cuts at the second.
+                for answer in [true, false] {
+                    let mut request = [0; 8192];
+                    if stream.read(&mut request).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    if answer {
+                        let body = r#"{"transactionStatus":"ACSC","paymentId":"p1","_links":{}}"#;
+                        let head = format!("HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                        stream.write_all(head.as_bytes()).await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let bank = adapter(&address, clock());
+    assert!(matches!(bank.submit(&payment()).await, Submission::Taken { .. }));
+    let second = bank.submit(&payment()).await;
+    assert!(is_unknown(&second), "{second:?}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(requests.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn an_answer_to_another_request_proves_nothing() {
     let body = json!({"transactionStatus": "RCVD", "paymentId": "p1", "_links": {}});
     let other =

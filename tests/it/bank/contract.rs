@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use obole::bank::fake::{AuthorisationId, FakeConnection, Fault, FaultKind, Operation};
+use obole::bank::fake::{AuthorisationId, FakeConnection, Fault, FaultKind, Operation, PaymentId, Reason};
 use obole::bank::{Bank, BankStatus, ConsentStanding, PaymentInstruction, Standing, Submission, TryAgain};
 
 use super::{START, TestBank, adapter, instruction, query};
@@ -168,6 +168,25 @@ async fn a_consent_is_valid_with_its_accounts_until_it_is_gone() {
         let day = "2026-11-20".parse().unwrap();
         assert!(matches!(bank.entries(&payment.debtor, day, day).await, Err(TryAgain::Credentials { .. })));
         assert!(matches!(bank.ask(&query(&pay(town, 700), None)).await, Err(TryAgain::Credentials { .. })));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_given_back_is_a_new_entry_with_its_key() {
+    both(async |town, bank| {
+        let payment = consented(town, bank, pay(town, 700)).await;
+        let Submission::Taken { bank_payment_id, .. } = bank.submit(&payment).await else { panic!("not taken") };
+        town.bank.give_back(&PaymentId(bank_payment_id.clone()), &Reason("AC04".to_owned())).unwrap();
+        let day = "2026-11-20".parse().unwrap();
+        let entries = bank.entries(&payment.debtor, day, day).await.unwrap();
+        let ours = entries.iter().filter(|entry| entry.end_to_end_id.as_deref() == Some(payment.key.as_str()));
+        let amounts: Vec<i64> = ours.clone().map(|entry| entry.amount.minor).collect();
+        assert_eq!(amounts, [-700, 700]);
+        assert!(ours.clone().all(|entry| entry.counterparty_iban.as_ref() == Some(&town.cross.iban)));
+        // Neither the status nor the look-up tells of a return: entries do.
+        assert_eq!(known(bank.ask(&query(&payment, Some(&bank_payment_id))).await), BankStatus::Settled);
+        assert_eq!(known(bank.ask(&query(&payment, None)).await), BankStatus::Settled);
     })
     .await;
 }

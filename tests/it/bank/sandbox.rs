@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use obole::bank::fake::{Fault, FaultKind, Operation, Settings, house_iban};
+use obole::sandbox::bank::{SandboxBank, serve};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::{TestBank, answer, euros};
 
@@ -68,6 +70,8 @@ async fn requests_that_the_standard_does_not_allow_are_refused_in_its_words() {
     assert_eq!((huge.status.as_u16(), huge.code()), (413, "FORMAT_ERROR"));
     let unknown = town.get(&format!("{PAYMENTS}/nothing/status")).await;
     assert_eq!((unknown.status.as_u16(), unknown.code()), (404, "RESOURCE_UNKNOWN"));
+    let query = town.get("/v1/accounts?withBalance=perhaps").await;
+    assert_eq!((query.status.as_u16(), query.code()), (400, "FORMAT_ERROR"));
     let method = answer(town.call(Method::PUT, PAYMENTS)).await;
     assert_eq!((method.status.as_u16(), method.code()), (405, "SERVICE_INVALID"));
     assert_eq!(town.get("/v1/nothing/at/all/here").await.code(), "RESOURCE_UNKNOWN");
@@ -298,4 +302,50 @@ async fn people_can_read_accounts_and_statements() {
     assert!(statement.contains("Opening balance") && statement.contains("€20.00"), "{statement}");
     assert_eq!(town.plain(Method::GET, "/accounts/nonsense").send().await.unwrap().status(), StatusCode::NOT_FOUND);
     assert!(town.plain(Method::GET, "/sandbox").send().await.unwrap().text().await.unwrap().contains("/sandbox/faults"));
+}
+
+#[tokio::test]
+async fn a_bank_with_a_token_wants_to_see_it() {
+    let town = TestBank::start().await;
+    let shutdown = CancellationToken::new();
+    let running = serve(SandboxBank {
+        bank: town.bank.clone(),
+        address: "127.0.0.1:0".to_owned(),
+        public_url: Some("http://localhost:1/".to_owned()),
+        bearer_token: Some("secret".into()),
+        shutdown: shutdown.clone(),
+    })
+    .await
+    .unwrap();
+    assert_eq!(running.public_url, "http://localhost:1");
+    let call = |token: &str| {
+        let request = super::client().get(format!("http://{}/v1/consents/nothing", running.addresses[0]));
+        request.header("X-Request-ID", "99391c7e-ad88-49ec-a2ad-99ddcb1f7721").header("Authorization", token)
+    };
+    for wrong in ["", "Bearer ", "Bearer secrets", "Basic secret"] {
+        assert_eq!(answer(call(wrong)).await.code(), "TOKEN_INVALID", "{wrong:?}");
+    }
+    assert_eq!(answer(call("Bearer secret")).await.code(), "CONSENT_UNKNOWN");
+
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(5), running.task).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_busy_port_and_an_open_address_are_one_clear_sentence() {
+    let town = TestBank::start().await;
+    let taken = format!("localhost:{}", town.running.addresses[0].port());
+    for (address, part) in [(taken.as_str(), "another program is using 127.0.0.1"), ("0.0.0.0:0", "listens on this machine only")] {
+        let refused = serve(SandboxBank {
+            bank: town.bank.clone(),
+            address: address.to_owned(),
+            public_url: None,
+            bearer_token: None,
+            shutdown: CancellationToken::new(),
+        })
+        .await
+        .err()
+        .unwrap();
+        assert!(format!("{refused:#}").contains(part), "{refused:#}");
+    }
 }

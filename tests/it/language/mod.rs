@@ -1,3 +1,12 @@
 //! The order language, read through the line that the command line reads and writes.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test that cannot go on is a failed test")]
+
+mod abnf;
 mod examples;
+mod grammar;
+mod hostile;
+mod properties;
+mod suggestions;
+mod vocabulary;
+mod wire;

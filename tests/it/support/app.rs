@@ -77,7 +77,6 @@ pub(crate) struct TestApp {
     pub(crate) app: Arc<App>,
     serving: Option<Serving>,
     database: Option<Database>,
-    leaves_work: bool,
 }
 
 impl TestApp {
@@ -94,7 +93,26 @@ impl TestApp {
             world.bank.open_account(name, name, Money::new(opening, Currency::EUR)).unwrap();
         }
         let (app, serving) = begin(&world, database.location(), policy).await;
-        Some(TestApp { world, app, serving: Some(serving), database: Some(database), leaves_work: false })
+        let story = TestApp { world, app, serving: Some(serving), database: Some(database) };
+        story.listens().await;
+        Some(story)
+    }
+
+    /// Waits until the stream is live: on its very first start it begins with what comes then.
+    async fn listens(&self) {
+        eventually("the stream to be live", async || {
+            self.tells("probe", "aide");
+            tokio::time::sleep(GLANCE * 4).await;
+            (!self.world.messages_to("probe").is_empty()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until nothing is due at this moment.
+    pub(crate) async fn rests_until_due(&self) {
+        for _ in 0..20 {
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     /// The process dies and another one starts on the same database, in the same world.
@@ -115,7 +133,8 @@ impl TestApp {
     /// A payer with an account at the bank, enrolled by a private message.
     pub(crate) async fn enrols(&self, name: &str, language: Language) {
         let person = self.world.person(name);
-        if self.world.bank.accounts_of(name).is_ok_and(|accounts| accounts.is_empty()) || self.world.bank.accounts_of(name).is_err() {
+        if self.world.bank.accounts_of(name).is_ok_and(|accounts| accounts.is_empty()) || self.world.bank.accounts_of(name).is_err()
+        {
             self.world.bank.open_account(name, name, Money::new(20_000, Currency::EUR)).unwrap();
         }
         let (token, enrolment) = enrol::begin(&self.app, &BankName::from(BANK), language, "pomme bleue").await.unwrap();
@@ -123,7 +142,7 @@ impl TestApp {
         let consent = self.world.bank.consent(&ConsentId(consent.clone())).unwrap();
         self.world.bank.answer(consent.authorisations.last().unwrap(), true, Some(name)).unwrap();
         let enrolment = enrol::ask_bank(&self.app, enrolment).await.unwrap();
-        let code = enrol::shown_code(&self.app, &enrolment).expect("a code is shown");
+        let code = enrol::shown_code(&self.app, &enrolment).unwrap();
         self.tells(name, code.as_str());
         let is_linked = async || {
             let found = enrol::find(&self.app, &token).await.unwrap().unwrap();
@@ -218,16 +237,9 @@ impl TestApp {
         .await;
     }
 
-    /// The story ends with work that nobody will do, and says so.
-    pub(crate) fn may_leave_work(&mut self) {
-        self.leaves_work = true;
-    }
-
     /// Ends the story: nothing may be left over, and the sums have to be equal.
     pub(crate) async fn ends(mut self) {
-        if !self.leaves_work {
-            self.rests().await;
-        }
+        self.rests().await;
         let settled = self.app.settled_total(Currency::EUR).await.unwrap().minor;
         assert_eq!(self.world.bank.totals().unwrap().settled_minor, settled, "the bank's sum is the sum of the settled orders");
         for order in self.app.newest_orders(None, 1000).await.unwrap() {
@@ -290,7 +302,8 @@ async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<
         accounts: vec![PayeeHandle { platform: PlatformName::from(TOWN), handle: slug.to_owned() }],
     };
     let payees = [payee("croixrouge", Class::Charity), payee("wateraid", Class::Charity), payee("bob", Class::Person)];
-    let campaign = CampaignEntry { tag: "telethon".to_owned(), title: "Téléthon".to_owned(), payee: "croixrouge".to_owned(), goal: None };
+    let campaign =
+        CampaignEntry { tag: "telethon".to_owned(), title: "Téléthon".to_owned(), payee: "croixrouge".to_owned(), goal: None };
     let findings = directory::register(&app, &payees, &[campaign]).await.unwrap();
     assert_eq!(findings, []);
     (app.clone(), Serving::start(app))

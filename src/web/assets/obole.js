@@ -1,0 +1,47 @@
+// Keeps pages up to date and copies texts. Every page works without it.
+
+/** Puts freshly made HTML of ours into its place, if it is not there already. */
+export function put(element, piece) {
+  const made = document.createElement("template");
+  made.innerHTML = piece;
+  if (element.innerHTML !== made.innerHTML) element.replaceChildren(made.content);
+}
+
+// Pieces of a page that the server makes anew.
+for (const element of document.querySelectorAll("[data-live]")) {
+  const events = new EventSource(element.dataset.live);
+  events.addEventListener("piece", (event) => put(element, event.data));
+  addEventListener("pagehide", () => events.close());
+}
+
+// Copy buttons: hidden until there is something to copy with.
+export function offerCopies(root) {
+  for (const button of root.querySelectorAll("button[data-copy][hidden]")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    const label = button.textContent;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+      button.textContent = "✓ " + label;
+      setTimeout(() => { button.textContent = label; }, 2000);
+    });
+  }
+}
+offerCopies(document);
+
+// An enrolment that waits for a private message goes on when it has come.
+const waiting = document.querySelector("[data-await-step]");
+if (waiting) {
+  const step = waiting.dataset.awaitStep;
+  for (let pause = 1000; ; ) {
+    try {
+      const answer = await fetch(`/enrol?after=${step}&seconds=15`, { headers: { Accept: "application/json" } });
+      const state = await answer.json();
+      if (state.step && state.step !== step) { location.replace("/enrol"); break; }
+      pause = 1000;
+    } catch {
+      pause = Math.min(pause * 2, 30000);
+    }
+    await new Promise((again) => setTimeout(again, pause));
+  }
+}

@@ -1,0 +1,133 @@
+//! The pages: where a person enrols, sees an order, and sees what a campaign has brought in.
+//!
+//! Every page is one column that works on a phone, without scripts and in French and English; a small script only keeps pages up to
+//! date and copies texts. Nothing is loaded from anywhere else. What a page says is read through `app`; what a person does goes through
+//! `app` too. The enrolment's addresses also answer a program that asks for JSON.
+//!
+//! | address | what |
+//! |---|---|
+//! | `GET /` | what this is (unless something else is mounted there, see [`router_around`]) |
+//! | `/enrol…` | linking an account, see [`enrol`] |
+//! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
+//! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
+//! | `GET /c/{tag}`, `…/events` | a campaign |
+//! | `GET /livez`, `/readyz` | for whoever watches the process |
+
+pub(crate) mod assets;
+pub(crate) mod campaign;
+pub(crate) mod dress;
+pub mod enrol;
+pub(crate) mod failure;
+mod front;
+pub(crate) mod live;
+pub(crate) mod order;
+pub(crate) mod shell;
+pub(crate) mod visitor;
+pub(crate) mod words;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::app::ledger::Ledger;
+use crate::store::Ground;
+
+/// What the pages are made from.
+pub struct WebState {
+    /// Everything the verbs need.
+    pub app: Arc<App>,
+    /// Where a person's word is decided about.
+    pub ledger: Ledger,
+    /// Whether the money is real; pages of a sandbox say that it is not.
+    pub ground: Ground,
+    /// The origins (`https://bank.example`) of the banks' own pages, to which a form may lead; to others a link does.
+    pub bank_origins: Vec<String>,
+    /// How many enrolments may be begun from one address in a minute.
+    pub enrolments_per_minute: NonZeroU32,
+    /// A reverse proxy in front of us writes the visitor's address at the end of `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Told when the pages are to end, so that open streams do not hold the process.
+    pub end: CancellationToken,
+}
+
+/// What one person needs who tries a few times; more is a script.
+const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+impl WebState {
+    /// Pages about real money, seen directly; an enrolment shows a link to the bank's page instead of leading there at once.
+    pub fn new(app: Arc<App>, ledger: Ledger, end: CancellationToken) -> Self {
+        WebState {
+            app,
+            ledger,
+            ground: Ground::Production,
+            bank_origins: Vec::new(),
+            enrolments_per_minute: ENROLMENTS_PER_MINUTE,
+            behind_proxy: false,
+            end,
+        }
+    }
+}
+
+/// What every handler holds.
+pub(crate) struct Web {
+    pub(crate) app: Arc<App>,
+    pub(crate) ledger: Ledger,
+    pub(crate) ground: Ground,
+    pub(crate) behind_proxy: bool,
+    pub(crate) end: CancellationToken,
+    pub(crate) beginners: enrol::Beginners,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) bank_origins: Vec<String>,
+    policy: dress::Headers,
+}
+
+/// All pages.
+pub fn router(config: WebState) -> Router {
+    let state = state(config);
+    let front = Router::new().route("/", get(front::show)).with_state(state.clone());
+    around(state, front)
+}
+
+/// All pages but `/`, with what `front` has beside them; it gets the same headers, limits and error pages.
+pub fn router_around(config: WebState, front: Router) -> Router {
+    around(state(config), front)
+}
+
+fn state(config: WebState) -> Arc<Web> {
+    let secure = config.app.public_url.starts_with("https://");
+    Arc::new(Web {
+        policy: dress::Headers::new(&config.bank_origins, secure),
+        app: config.app,
+        ledger: config.ledger,
+        ground: config.ground,
+        behind_proxy: config.behind_proxy,
+        end: config.end,
+        bank_origins: config.bank_origins,
+        beginners: enrol::Beginners::new(config.enrolments_per_minute),
+        streams: Arc::new(Semaphore::new(live::STREAMS)),
+    })
+}
+
+fn around(state: Arc<Web>, front: Router) -> Router {
+    let pages = Router::new()
+        .route("/enrol", get(enrol::show).post(enrol::begin))
+        .route("/enrol/return", get(enrol::come_back))
+        .route("/enrol/account", post(enrol::choose))
+        .route("/enrol/code", post(enrol::renew))
+        .route("/enrol/word", post(enrol::say))
+        .route("/orders/{id}", get(order::show))
+        .route("/orders/{id}/events", get(order::events))
+        .route("/bank/return/{id}", get(order::bank_return))
+        .route("/c/{tag}", get(campaign::show))
+        .route("/c/{tag}/events", get(campaign::events))
+        .route("/livez", get(front::livez))
+        .route("/readyz", get(front::readyz))
+        .route("/assets/{file}", get(assets::serve))
+        .with_state(state.clone());
+    dress::layered(pages.merge(front), state)
+}
