@@ -147,7 +147,10 @@ impl Lexer<'_> {
     fn run_to(&mut self, limit: usize) {
         while let Some(c) = self.text[self.at..limit].chars().next() {
             let class = characters().class(c);
-            if class.is(Class::SPACE) {
+            if class.is(Class::DIRECTION) && self.splits_what_is_seen() {
+                // Illegal here, so it is no white space; the post is refused if it is addressed (section 7, 1).
+                self.push(c.len_utf8(), Kind::Punctuation(c));
+            } else if class.is(Class::SPACE) {
                 let line = class.is(Class::LINE_BREAK) || self.gap == Gap::Line;
                 self.gap = if line { Gap::Line } else { Gap::Space };
                 self.at += c.len_utf8();
@@ -155,6 +158,20 @@ impl Lexer<'_> {
                 self.token(c, class, limit);
             }
         }
+    }
+
+    /// Whether something visible stands on both sides of the direction marks here.
+    fn splits_what_is_seen(&self) -> bool {
+        // Only the first of a run looks ahead; the others stand as it does.
+        let before = characters().class_before(self.text, self.at);
+        let follows_mark = matches!(self.tokens.last(), Some(Token { kind: Kind::Punctuation(c), span, .. })
+            if span.end == self.at && characters().class(*c).is(Class::DIRECTION));
+        if before.is(Class::SPACE) || self.at == 0 {
+            return follows_mark;
+        }
+        let rest = &self.text[self.at..];
+        let marks = characters().run(rest, Class::DIRECTION);
+        rest.len() > marks && !characters().first_class(&rest[marks..]).is(Class::SPACE)
     }
 
     fn push(&mut self, length: usize, kind: Kind) {
