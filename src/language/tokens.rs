@@ -62,9 +62,9 @@ pub(super) enum Kind {
     /// CJK scales that touch a numeral; the power of ten if it is only one.
     Scales(Option<u32>),
     /// A word, and what the tables say about it.
-    Word(Word),
+    Word(&'static Word),
     /// A run of CJK letters, and the same.
-    CjkWord(Word),
+    CjkWord(&'static Word),
     /// Anything else that is visible, one character.
     Punctuation(char),
     /// Not the author's own.
@@ -91,8 +91,8 @@ impl Token {
     }
 
     /// What the tables say, for a word of either script.
-    pub(super) fn word(&self) -> Option<&Word> {
-        match &self.kind {
+    pub(super) fn word(&self) -> Option<&'static Word> {
+        match self.kind {
             Kind::Word(word) | Kind::CjkWord(word) => Some(word),
             _ => None,
         }
@@ -116,8 +116,8 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Vec<Token> {
         platform: context.platform,
         bot: context.bot,
         vocabulary: vocabulary(),
-        // A token is rarely shorter than four bytes.
-        tokens: Vec::with_capacity(text.len() / 4 + 1),
+        // With the white space before it, a token is rarely shorter than this.
+        tokens: Vec::with_capacity(text.len() / 5 + 1),
         at: 0,
         gap: Gap::Line,
         buffer: String::new(),

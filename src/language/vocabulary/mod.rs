@@ -146,6 +146,10 @@ pub(super) struct Word {
     phrase_word: u16,
 }
 
+/// A word that no table has.
+pub(super) static NO_WORD: Word =
+    Word { small: None, not: Languages(0), number: None, scale: None, money: None, slang: None, phrase_word: 0 };
+
 impl Word {
     /// Whether it is a word of some phrase of V3.
     pub(super) fn is_in_phrases(&self) -> bool {
@@ -379,9 +383,9 @@ impl Vocabulary {
     }
 
     /// What the tables say about a word as written.
-    pub(super) fn word(&self, written: &str, buffer: &mut String) -> Word {
+    pub(super) fn word(&self, written: &str, buffer: &mut String) -> &Word {
         fold_word_into(written, buffer);
-        self.words.get(buffer.as_str()).copied().unwrap_or_default()
+        self.words.get(buffer.as_str()).unwrap_or(&NO_WORD)
     }
 
     /// The longest prefix of a CJK run that `wanted` accepts, and its length in bytes.
@@ -389,26 +393,26 @@ impl Vocabulary {
         let ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).take(self.cjk_letters);
         let mut buffer = String::new();
         // Ascending, so the last one found is the longest.
-        ends.filter_map(|end| Some((wanted(&self.cjk_word(&run[..end], &mut buffer)?)?, end))).last()
+        ends.filter_map(|end| Some((wanted(self.cjk_word(&run[..end], &mut buffer)?)?, end))).last()
     }
 
     /// The longest suffix of a CJK run that `wanted` accepts, and where it starts.
     pub(super) fn cjk_suffix<T>(&self, run: &str, wanted: impl Fn(&Word) -> Option<T>) -> Option<(T, usize)> {
         let starts = run.char_indices().rev().map(|(at, _)| at).take(self.cjk_letters);
         let mut buffer = String::new();
-        starts.filter_map(|start| Some((wanted(&self.cjk_word(&run[start..], &mut buffer)?)?, start))).last()
+        starts.filter_map(|start| Some((wanted(self.cjk_word(&run[start..], &mut buffer)?)?, start))).last()
     }
 
     /// As [`Vocabulary::word`]; most runs are written as the tables are, and need no folding.
-    fn cjk_word(&self, written: &str, buffer: &mut String) -> Option<Word> {
-        self.words.get(written).copied().or_else(|| {
+    fn cjk_word(&self, written: &str, buffer: &mut String) -> Option<&Word> {
+        self.words.get(written).or_else(|| {
             let folded = written.chars().all(|c| characters().class(c).is(Class::FOLDED));
             if folded { None } else { Some(self.word(written, buffer)) }
         })
     }
 
     /// What a sequence of words says, a slash being `None`.
-    pub(super) fn phrase(&self, words: impl Iterator<Item = Option<Word>>) -> Option<PhraseRole> {
+    pub(super) fn phrase<'w>(&self, words: impl Iterator<Item = Option<&'w Word>>) -> Option<PhraseRole> {
         let mut key = [0; PHRASE_WORDS];
         for (place, word) in key.iter_mut().zip(words) {
             *place = word.map_or(SLASH, |word| word.phrase_word);
