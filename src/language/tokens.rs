@@ -186,7 +186,7 @@ impl Lexer<'_> {
         if matches!(first, '#' | '＃')
             && let Some(name) = hashtag_at(visible, self.at)
         {
-            let role = self.tag_role(name);
+            let role = self.vocabulary.written_tag(name, &mut self.buffer);
             return self.push(first.len_utf8() + name.len(), Kind::Hashtag(role));
         }
         if (matches!(first, '@' | '＠') || (first == 'n' && self.platform == Platform::Nostr))
@@ -216,11 +216,6 @@ impl Lexer<'_> {
             return self.push(length, Kind::Word(word));
         }
         self.push(first.len_utf8(), Kind::Punctuation(first));
-    }
-
-    fn tag_role(&mut self, name: &str) -> Option<TagRole> {
-        super::characters::fold_word_into(name, &mut self.buffer);
-        self.vocabulary.tag(&self.buffer)
     }
 
     fn follows_word_or_digit(&self) -> bool {

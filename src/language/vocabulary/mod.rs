@@ -377,6 +377,11 @@ impl Vocabulary {
         key
     }
 
+    /// What V1 says about a hashtag's name as written.
+    pub(super) fn written_tag(&self, written: &str, buffer: &mut String) -> Option<TagRole> {
+        look_up(&self.tags, written, buffer).copied()
+    }
+
     /// What V1 says about a hashtag's name, folded.
     pub(super) fn tag(&self, folded: &str) -> Option<TagRole> {
         self.tags.get(folded).copied()
@@ -384,8 +389,7 @@ impl Vocabulary {
 
     /// What the tables say about a word as written.
     pub(super) fn word(&self, written: &str, buffer: &mut String) -> &Word {
-        fold_word_into(written, buffer);
-        self.words.get(buffer.as_str()).unwrap_or(&NO_WORD)
+        look_up(&self.words, written, buffer).unwrap_or(&NO_WORD)
     }
 
     /// The longest prefix of a CJK run that `wanted` accepts, and its length in bytes.
@@ -393,22 +397,14 @@ impl Vocabulary {
         let ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).take(self.cjk_letters);
         let mut buffer = String::new();
         // Ascending, so the last one found is the longest.
-        ends.filter_map(|end| Some((wanted(self.cjk_word(&run[..end], &mut buffer)?)?, end))).last()
+        ends.filter_map(|end| Some((wanted(look_up(&self.words, &run[..end], &mut buffer)?)?, end))).last()
     }
 
     /// The longest suffix of a CJK run that `wanted` accepts, and where it starts.
     pub(super) fn cjk_suffix<T>(&self, run: &str, wanted: impl Fn(&Word) -> Option<T>) -> Option<(T, usize)> {
         let starts = run.char_indices().rev().map(|(at, _)| at).take(self.cjk_letters);
         let mut buffer = String::new();
-        starts.filter_map(|start| Some((wanted(self.cjk_word(&run[start..], &mut buffer)?)?, start))).last()
-    }
-
-    /// As [`Vocabulary::word`]; most runs are written as the tables are, and need no folding.
-    fn cjk_word(&self, written: &str, buffer: &mut String) -> Option<&Word> {
-        self.words.get(written).or_else(|| {
-            let folded = written.chars().all(|c| characters().class(c).is(Class::FOLDED));
-            if folded { None } else { Some(self.word(written, buffer)) }
-        })
+        starts.filter_map(|start| Some((wanted(look_up(&self.words, &run[start..], &mut buffer)?)?, start))).last()
     }
 
     /// What a sequence of words says, a slash being `None`.
@@ -475,8 +471,7 @@ impl Vocabulary {
         if self.code_lengths & 1 << letters.chars().count().min(31) == 0 {
             return None;
         }
-        fold_word_into(letters, buffer);
-        let entry = self.currencies.codes.get(buffer.as_str())?;
+        let entry = look_up(&self.currencies.codes, letters, buffer)?;
         // Full-width capitals fold like ASCII ones, so the test for capitals folds as well.
         let capitals = || letters.chars().all(char::is_uppercase);
         (!entry.capitals_only || capitals()).then_some(FoundMark { mark: entry.mark, length: letters.len() })
@@ -517,6 +512,18 @@ impl Language {
             scales: numbers(&parsed.scales),
         }
     }
+}
+
+/// The entry of a text in a table of folded keys. Most text is written as it folds, and is not folded for that.
+fn look_up<'t, T>(table: &'t HashMap<Box<str>, T, WordHasher>, written: &str, buffer: &mut String) -> Option<&'t T> {
+    table.get(written).or_else(|| {
+        let folded = |c: char| if c.is_ascii() { !c.is_ascii_uppercase() } else { characters().class(c).is(Class::FOLDED) };
+        if written.chars().all(folded) {
+            return None;
+        }
+        fold_word_into(written, buffer);
+        table.get(buffer.as_str())
+    })
 }
 
 /// The capitals that symbols with letters begin with, and whether another letter does.
