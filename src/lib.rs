@@ -32,7 +32,6 @@
 //!
 //! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).
 
-
 pub mod clock;
 pub mod entropy;
 pub mod iban;
@@ -60,6 +59,8 @@ pub mod limits;
 pub mod messages;
 #[cfg(feature = "service")]
 pub mod platform;
+#[cfg(feature = "service")]
+pub mod replay;
 #[cfg(feature = "service")]
 pub mod sandbox;
 #[cfg(feature = "service")]

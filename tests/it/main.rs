@@ -8,6 +8,8 @@ mod layers;
 mod mastodon;
 mod order;
 mod person;
+mod replay;
 mod story;
 mod support;
 mod town;
+mod web;

@@ -91,7 +91,6 @@ fn body(state: &Play, language: Language, words: &Texts, scene: &Scene, text: &s
         let found = made.iter().find(|piece| piece.id == id);
         html! { div id={ "piece-" (id) } { @if let Some(piece) = found { (piece.content) } } }
     };
-    let answer = scene.me.as_ref().and_then(super::scene::Me::suggestion).unwrap_or_default();
     html! {
         div #play data-pieces={ "/play/pieces?lang=" (language) } data-events="/play/events" {
             h1 { (words.page.title) }
@@ -111,40 +110,54 @@ fn body(state: &Play, language: Language, words: &Texts, scene: &Scene, text: &s
                 div role="status" { (piece("happened")) }
             }
             div.panes {
-                section #who { h2 { (words.who.title) } (piece("who")) }
-                section #post {
-                    h2 { (words.post.title) }
-                    p.quiet { (words.post.lead) }
-                    @if let Some(me) = &scene.me { @if !me.is_linked { p.quiet { (words.post.not_linked) } } }
-                    form method="post" action="/play/post" {
-                        label for="composer" { (words.post.label) }
-                        textarea #composer name="text" rows="3" maxlength=(LONGEST_POST) required { (text) }
-                        button.primary disabled[scene.me.is_none()] { (words.post.go) }
-                    }
-                    p.quiet { (words.post.or_try) }
-                    ul.chips {
-                        @for post in TRIES {
-                            li { a href=(panes::composer(post)) data-fill=(post) { (post.trim_start_matches("@obole ")) } }
-                        }
-                    }
-                    h3 { (words.post.timeline) }
-                    (piece("timeline"))
+                div {
+                    section #who { h2 { (words.who.title) } (piece("who")) }
+                    section #post { (post_section(words, scene, text)) h3 { (words.post.timeline) } (piece("timeline")) }
                 }
-                section #messages {
-                    h2 { (words.messages.title) }
-                    p.quiet { (words.messages.lead) }
-                    (piece("quick"))
-                    form.line method="post" action="/play/answer" {
-                        label for="answer" { (words.messages.label) }
-                        div.row {
-                            input #answer name="text" value=(answer) data-suggested=(answer) required maxlength=(LONGEST_POST) autocomplete="one-time-code";
-                            button disabled[scene.me.is_none()] { (words.messages.go) }
-                        }
+                div {
+                    section #messages {
+                        h2 { (words.messages.title) }
+                        p.quiet { (words.messages.lead) }
+                        (piece("quick"))
+                        (answer_form(words, scene))
+                        (piece("inbox"))
                     }
-                    (piece("inbox"))
+                    section #orders { h2 { (words.orders.title) } p.quiet { (words.orders.lead) } (piece("orders")) }
+                    section #money { h2 { (words.money.title) } p.quiet { (words.money.lead) } (piece("money")) }
                 }
-                section #orders { h2 { (words.orders.title) } p.quiet { (words.orders.lead) } (piece("orders")) }
-                section #money { h2 { (words.money.title) } p.quiet { (words.money.lead) } (piece("money")) }
+            }
+        }
+    }
+}
+
+fn post_section(words: &Texts, scene: &Scene, text: &str) -> Markup {
+    html! {
+        h2 { (words.post.title) }
+        p.quiet { (words.post.lead) }
+        @if scene.me.as_ref().is_some_and(|me| !me.is_linked) { p.quiet { (words.post.not_linked) } }
+        form method="post" action="/play/post" {
+            label for="composer" { (words.post.label) }
+            textarea #composer name="text" rows="3" maxlength=(LONGEST_POST) required { (text) }
+            button.primary disabled[scene.me.is_none()] { (words.post.go) }
+        }
+        p.quiet { (words.post.or_try) }
+        ul.chips {
+            @for post in TRIES {
+                li { a href=(panes::composer(post)) data-fill=(post) { (post.trim_start_matches("@obole ")) } }
+            }
+        }
+    }
+}
+
+fn answer_form(words: &Texts, scene: &Scene) -> Markup {
+    let answer = scene.me.as_ref().and_then(super::scene::Me::suggestion).unwrap_or_default();
+    html! {
+        form method="post" action="/play/answer" {
+            label for="answer" { (words.messages.label) }
+            div.row {
+                input #answer name="text" value=(answer) data-suggested=(answer) required maxlength=(LONGEST_POST)
+                    autocomplete="one-time-code";
+                button disabled[scene.me.is_none()] { (words.messages.go) }
             }
         }
     }
