@@ -93,6 +93,7 @@ async fn somebody_new_signs_up_enrols_posts_answers_and_reads_the_receipt_in_fre
     assert!(money.contains("-10,00 €") || money.contains("−10,00 €"), "the payer's statement shows no debit:\n{money}");
     browser.fits().await;
     browser.shows("4-receipt").await;
+    browser.shows_on_a_desk("4-receipt-on-a-desk").await;
 
     // Nearly an order: told what would have worked, and one touch puts it into the composer.
     browser.clicks("#post .chips a").await;
@@ -145,7 +146,7 @@ async fn ana_enrols_on_the_products_own_pages_and_pays_bob_in_english() {
     // Ana's other program: the town, in which she writes to Obole.
     browser.goes_to(&obole.url("/")).await;
     browser.types("#answer", code.trim()).await;
-    browser.clicks("form.line[action='/play/answer'] button").await;
+    browser.clicks("form:has(#answer) button").await;
     browser.sees("#piece-inbox", "Code received").await;
     browser.goes_to(&obole.url("/enrol")).await;
     browser.sees("main", "@ana").await;
@@ -162,7 +163,7 @@ async fn ana_enrols_on_the_products_own_pages_and_pays_bob_in_english() {
         assert!(question.contains(wanted), "the question does not say {wanted:?}:\n{question}");
     }
     browser.types("#answer", "NO").await;
-    browser.clicks("form.line[action='/play/answer'] button").await;
+    browser.clicks("form:has(#answer) button").await;
     browser.sees("#piece-happened", "without a payment").await;
 
     browser.types("#composer", "@obole #send 4.50€ @bob for the coffee").await;

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(50);
 /// A phone of today.
 const PHONE: (u32, u32) = (390, 844);
+/// A larger screen.
+const DESK: u32 = 1100;
 /// The narrowest that pages are made for.
 const NARROW: u32 = 320;
 
@@ -118,7 +120,8 @@ impl Browser {
     /// Opens a browser whose person reads these languages, the best first. `name` begins the names of its screenshots.
     pub(super) async fn open(name: &'static str, languages: &str) -> Self {
         let driver = Driver::start(name);
-        let chrome = program("OBOLE_TEST_CHROME", &["chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome"]);
+        let chrome =
+            program("OBOLE_TEST_CHROME", &["chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "chrome"]);
         let options = json!({
             "binary": chrome,
             "args": [
@@ -156,6 +159,13 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
+    /// Leaves a picture of the page on a larger screen.
+    pub(super) async fn shows_on_a_desk(&self, what: &str) {
+        self.is_wide(DESK).await;
+        self.shows(what).await;
+        self.is_wide(PHONE.0).await;
+    }
+
     /// Types an address.
     pub(super) async fn goes_to(&self, address: &str) {
         self.client.goto(address).await.unwrap();
@@ -171,10 +181,16 @@ impl Browser {
         let end = Instant::now() + PATIENCE;
         loop {
             // A part of the page may be made anew between finding and clicking.
-            let clicked = async { self.client.find(Locator::Css(what)).await?.click().await };
+            let clicked = async {
+                let found = self.client.find(Locator::Css(what)).await?;
+                // As a person scrolls: to the middle, and not just below what sticks to the screen's edge.
+                let element = serde_json::to_value(&found)?;
+                self.client.execute("arguments[0].scrollIntoView({ block: 'center' })", vec![element]).await?;
+                found.click().await
+            };
             let Err(error) = clicked.await else { return };
             if Instant::now() > end {
-                self.shows(&format!("stuck-{}", what.len())).await;
+                self.shows("stuck").await;
                 panic!("{} cannot be clicked on {}: {error}\n{}", what, self.address().await, self.text("main").await);
             }
             tokio::time::sleep(GLANCE).await;
@@ -230,7 +246,8 @@ impl Browser {
     pub(super) async fn shows(&self, what: &str) {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
         std::fs::create_dir_all(&directory).unwrap();
-        // A field in focus blinks, and pictures are to be the same from run to run.
+        // What sticks to the screen's edge would stick in the middle of the picture.
+        self.client.execute("scrollTo(0, 0)", vec![]).await.unwrap();
         let whole = json!({ "format": "png", "captureBeyondViewport": true, "fromSurface": true });
         let picture = self.devtools("Page.captureScreenshot", whole).await;
         let bytes = base64(picture["data"].as_str().unwrap());
@@ -259,7 +276,9 @@ impl Browser {
 
 /// Whether a line of the console is about the content security policy, at whatever level.
 fn is_policy(line: &Value) -> bool {
-    line["message"].as_str().is_some_and(|message| message.contains("Content Security Policy") || message.contains("Content-Security-Policy"))
+    line["message"]
+        .as_str()
+        .is_some_and(|message| message.contains("Content Security Policy") || message.contains("Content-Security-Policy"))
 }
 
 /// The address of a request, if a line of the performance log is one.
@@ -289,7 +308,8 @@ fn base64(text: &str) -> Vec<u8> {
     let letters: Vec<u8> = text.bytes().filter(|letter| *letter != b'=').collect();
     let mut bytes = Vec::with_capacity(letters.len() / 4 * 3 + 2);
     for group in letters.chunks(4) {
-        let bits = group.iter().enumerate().fold(0_u32, |bits, (place, letter)| bits | u32::from(value(*letter)) << (18 - 6 * place));
+        let bits =
+            group.iter().enumerate().fold(0_u32, |bits, (place, letter)| bits | u32::from(value(*letter)) << (18 - 6 * place));
         bytes.extend(&bits.to_be_bytes()[1..group.len()]);
     }
     bytes
