@@ -5,6 +5,7 @@
 
 mod check_config;
 mod parse;
+mod replay;
 mod run;
 mod sandbox;
 
@@ -37,6 +38,8 @@ enum Word {
     Demo(demo::DemoArgs),
     /// Start Obole with real platforms and banks
     Run(run::RunArgs),
+    /// Feed recorded platform events through the intake
+    Replay(replay::ReplayArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Name the key and line of every mistake in a configuration
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
             Some(Word::Sandbox(command)) => sandbox::command(command, &line.log).await,
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
+            Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(args),
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }

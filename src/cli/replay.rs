@@ -22,7 +22,7 @@ use crate::terminal::{complain, say, say_aside};
 
 /// What is replayed, and into what.
 #[derive(Debug, Clone, Args)]
-pub struct ReplayArgs {
+pub(super) struct ReplayArgs {
     /// Files of JSON lines: Mastodon statuses or stream events, Jetstream frames, X v2 stream objects, mixed as they come; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -94,7 +94,7 @@ fn location(store: Option<&str>) -> Location {
 }
 
 /// Replays, and prints what it came to.
-pub async fn replay(args: ReplayArgs, log: &LogArgs) -> ExitCode {
+pub(super) async fn replay(args: ReplayArgs, log: &LogArgs) -> ExitCode {
     telemetry::init_quiet(log);
     let sources: Vec<Source> =
         args.files.iter().map(|file| if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.clone()) }).collect();

@@ -1,7 +1,9 @@
 //! What pages, totals and the demo's closing table read. Nothing here decides anything.
 
+use serde_json::json;
+
 use super::StoreError;
-use super::engine::{Tx, args, sql};
+use super::engine::{Tx, args, sql, sql_rows};
 use super::orders::stored_order;
 use crate::ids::{OrderId, PersonId};
 use crate::money::{Currency, Money};
@@ -42,6 +44,20 @@ impl Tx {
         let statement = sql!("SELECT id, version, state, total_minor, data, audit_hash FROM orders WHERE id = $1");
         let rows = self.rows(statement, args![id.as_str()]).await?;
         rows.first().map(|row| stored_order(row).map(|stored| stored.order)).transpose()
+    }
+
+    /// Several orders at once, without holding them.
+    pub(crate) async fn read_orders(&mut self, ids: &[&OrderId]) -> Result<Vec<Order>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = sql_rows!(
+            "SELECT id, version, state, total_minor, data, audit_hash FROM orders WHERE id IN (SELECT r.value ->> 'id' FROM",
+            ")"
+        );
+        let ids: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+        let rows = self.rows(statement, args![json!(ids).to_string()]).await?;
+        rows.iter().map(|row| stored_order(row).map(|stored| stored.order)).collect()
     }
 
     /// The newest orders, of one payer or of all, newest first.
