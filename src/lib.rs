@@ -32,7 +32,6 @@
 //!
 //! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).
 
-
 pub mod clock;
 pub mod entropy;
 pub mod iban;
