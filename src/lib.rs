@@ -60,6 +60,8 @@ pub mod messages;
 #[cfg(feature = "service")]
 pub mod platform;
 #[cfg(feature = "service")]
+pub mod replay;
+#[cfg(feature = "service")]
 pub mod sandbox;
 #[cfg(feature = "service")]
 pub mod serve;

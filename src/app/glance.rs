@@ -2,12 +2,13 @@
 
 use super::App;
 use crate::ids::{AccountId, OrderId, PersonId, PlatformName};
+use crate::language::Campaigns;
 use crate::money::{Currency, Money};
 use crate::order::Order;
-use crate::people::{Campaign, Payee};
+use crate::people::{Campaign, Payee, PayeeIdentity};
 use crate::store::StoreError;
 use crate::store::orders::AuditLine;
-use crate::store::reports::{CampaignTotal, StandingCount};
+use crate::store::reports::{CampaignTotal, OutcomeCount, StandingCount};
 
 impl App {
     /// An order.
@@ -22,6 +23,26 @@ impl App {
             Some(id) => tx.order(id).await,
             None => Ok(None),
         }
+    }
+
+    /// The orders that posts made, by the platform's short names.
+    pub async fn orders_of_posts(&self, platform: &PlatformName, native_ids: &[&str]) -> Result<Vec<Order>, StoreError> {
+        let mut tx = self.store.begin_reading().await?;
+        let ids = tx.orders_of_posts(platform, native_ids).await?;
+        tx.read_orders(&ids.iter().collect::<Vec<_>>()).await
+    }
+
+    /// Messages by what became of them.
+    pub async fn outcomes(&self) -> Result<Vec<OutcomeCount>, StoreError> {
+        self.store.begin_reading().await?.outcomes().await
+    }
+
+    /// The registered hashtags as the order language takes them, with the handle that each charity has on a platform.
+    pub async fn hashtags(&self, platform: &PlatformName) -> Result<Campaigns, StoreError> {
+        let campaigns = self.store.begin_reading().await?.campaigns(platform).await?;
+        let handle = |identity: &Option<PayeeIdentity>| identity.as_ref().map(|identity| identity.handle.clone());
+        let pairs: Vec<_> = campaigns.iter().map(|(campaign, _, identity)| (campaign.tag.as_str(), handle(identity))).collect();
+        Ok(pairs.iter().map(|(tag, handle)| (*tag, handle.as_deref())).collect())
     }
 
     /// The newest orders, of one payer or of all, newest first.

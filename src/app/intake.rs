@@ -20,7 +20,7 @@ use crate::clock::{Timestamp, earlier};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
 use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading};
 use crate::messages::Message;
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::order::state::{OrderState, PaymentState, Rejection};
 use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
 use crate::people::enrolment::EnrolmentCode;
@@ -134,7 +134,7 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
 }
 
 /// The gate: private messages, and public posts that can be orders.
-fn concerns_us(post: &Post, platform: &dyn Platform) -> bool {
+pub fn concerns_us(post: &Post, platform: &dyn Platform) -> bool {
     let own = post.author.id == platform.bot().id;
     !own && !post.is_repost && (post.channel == Channel::Dm || language::would_concern(&post.text, &platform.bot().handle))
 }
@@ -201,7 +201,7 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         return Ok(Outcome::Enrolment);
     }
     let payer = known.payers.get(&post.author.id).cloned();
-    match language::read(&post.text, &context(desk.app, platform, &known.tags, post)) {
+    match read(post, platform, &known.tags, desk.app.policy.limits.currency) {
         Reading::None(_) => Ok(Outcome::Nothing),
         Reading::Rejected(rejection) => {
             if rejection.code == language::Code::ReplyUnknown {
@@ -257,8 +257,9 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
     }
 }
 
-fn context<'a>(app: &App, platform: &'a dyn Platform, campaigns: &'a Campaigns, post: &'a Post) -> Context<'a> {
-    Context {
+/// How the order language reads a post.
+pub fn read(post: &Post, platform: &dyn Platform, campaigns: &Campaigns, currency: Currency) -> Reading {
+    let context = Context {
         channel: post.channel,
         platform: match platform.network() {
             Network::X => language::Platform::X,
@@ -267,11 +268,13 @@ fn context<'a>(app: &App, platform: &'a dyn Platform, campaigns: &'a Campaigns, 
             Network::Nostr => language::Platform::Nostr,
         },
         bot: &platform.bot().handle,
-        author: Some(&post.author.handle),
+        // A recorded frame may name its author by the id alone.
+        author: Some(post.author.handle.as_str()).filter(|handle| !handle.is_empty()),
         is_repost: post.is_repost,
         campaigns,
-        currency: app.policy.limits.currency,
-    }
+        currency,
+    };
+    language::read(&post.text, &context)
 }
 
 /// Makes an order out of what was read.

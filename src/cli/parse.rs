@@ -1,6 +1,6 @@
 //! `obole parse`: says how a text is read, to people with the place underlined, to programs one line for one line.
 
-use std::io::{BufRead as _, BufWriter, IsTerminal as _, Read as _, Write as _};
+use std::io::{BufRead as _, BufWriter, Read as _, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -62,9 +62,7 @@ fn answer_lines(args: &ParseArgs) -> anyhow::Result<ExitCode> {
         }
         None => Box::new(std::io::stdin().lock()),
     };
-    let stdout = std::io::stdout();
-    let interactive = stdout.is_terminal();
-    let mut output = BufWriter::new(stdout.lock());
+    let mut output = BufWriter::new(std::io::stdout().lock());
     let mut code = ExitCode::Ok;
     let mut input = input;
     let mut bytes = Vec::new();
@@ -79,14 +77,14 @@ fn answer_lines(args: &ParseArgs) -> anyhow::Result<ExitCode> {
         if answer.is_error {
             code = ExitCode::Difference;
         }
-        if let Err(error) = writeln!(output, "{}", answer.line).and_then(|()| if interactive { output.flush() } else { Ok(()) }) {
+        if let Err(error) = writeln!(output, "{}", answer.line) {
             return closed(error);
         }
-        // Somebody may be waiting for this answer before writing the next question.
-        if input.fill_buf().is_ok_and(<[u8]>::is_empty) || args.file.is_none() {
-            if let Err(error) = output.flush() {
-                return closed(error);
-            }
+        // Whoever writes questions into a pipe may wait for each answer before writing the next.
+        if args.file.is_none()
+            && let Err(error) = output.flush()
+        {
+            return closed(error);
         }
     }
     match output.flush() {

@@ -106,7 +106,8 @@ impl<'a> Actor<'a> {
         loop {
             let order = self.order(native_id).await?;
             let is_late = self.part == Part::IsLate && order.state.name() == "expired";
-            if !order.state.is_open() && !(is_late && !answered) {
+            let is_done = !order.state.is_open() && (answered || !is_late);
+            if is_done {
                 return Ok(());
             }
             if !answered && (is_late || order.state.name() == "awaiting_confirmation") {

@@ -271,7 +271,7 @@ impl Walk<'_> {
             return;
         }
         let span = self.span(first, last);
-        let amount = self.sum(dressed, span);
+        let amount = self.amount(dressed, span);
         let amount = amount.and_then(|money| self.stray_mark(dressed, money).map_or(Ok(money), Err));
         self.found.candidates.push(Candidate { span, first, last, amount });
     }
@@ -315,8 +315,8 @@ impl Walk<'_> {
         digits.map(|digits| Edit::replace(self.span(unit.first, scale), digits)).into_iter().collect()
     }
 
-    /// Spaces first, then marks, then the numeral (section 7, 5).
-    fn sum(&self, dressed: &Dressed, span: Span) -> Result<Money, Fault> {
+    /// `amount`: spaces first, then marks, then the numeral (section 7, 5).
+    fn amount(&self, dressed: &Dressed, span: Span) -> Result<Money, Fault> {
         let Dressed { unit, left, right, .. } = *dressed;
         let written = self.span(unit.first, unit.last);
         if self.spaces_ambiguous(unit) {

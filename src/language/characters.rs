@@ -66,6 +66,8 @@ impl Class {
     /// A space other than the plain one that may group digits (section 5.4).
     pub(super) const GROUPING: Class = Class(1 << 19);
 
+    /// A tag: legal where it spells a flag.
+    pub(super) const FLAG_TAG: Class = Class(1 << 21);
     /// Folds to itself, whatever stands beside it (among such characters and ASCII).
     pub(super) const FOLDED: Class = Class(1 << 20);
 
@@ -98,6 +100,8 @@ struct File {
     line_breaks: Vec<CodePoints>,
     #[serde(rename = "unsafe")]
     unsafe_characters: Vec<CodePoints>,
+    flag: CodePoints,
+    flag_tags: Vec<CodePoints>,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +128,9 @@ pub(super) struct Characters {
     /// Disjoint, ascending: what the file adds to the general category, from this code point up to the next entry.
     specials: Box<[(u32, Class)]>,
     digit_zeros: Box<[u32]>,
+    flag: u32,
+    /// The bytes that unsafe characters and direction marks begin with in UTF-8.
+    unsafe_leads: Box<[bool; 256]>,
 }
 
 /// The classes of the embedded file.
@@ -154,6 +161,7 @@ impl Characters {
             (&file.grouping_spaces, Class::GROUPING),
             (&file.line_breaks, Class::LINE_BREAK),
             (&file.unsafe_characters, Class::UNSAFE),
+            (&file.flag_tags, Class::FLAG_TAG),
         ];
         let mut ranges = Vec::new();
         for (list, class) in classes {
@@ -172,8 +180,23 @@ impl Characters {
         let specials = borders.into_iter().map(|border| (border, class_at(border))).collect();
         let zeros = file.digit_zeros.iter().map(|zero| zero.range().map(|(code, _)| code));
         let digit_zeros = zeros.collect::<Result<Box<[u32]>, String>>()?;
-        let mut compiled = Characters { table: Box::default(), ideograph: Class(0), specials, digit_zeros };
+        let mut compiled = Characters {
+            table: Box::default(),
+            ideograph: Class(0),
+            specials,
+            digit_zeros,
+            flag: file.flag.range()?.0,
+            unsafe_leads: Box::new([false; 256]),
+        };
         compiled.table = (0..TABLE_END).map(|code| char::from_u32(code).map_or(Class(0), |c| compiled.compute(c))).collect();
+        let marked = ranges.iter().filter(|(_, _, class)| class.is(Class::UNSAFE.or(Class::DIRECTION)));
+        let marked = marked.flat_map(|&(first, last, _)| first..=last);
+        // Control characters are all at the start.
+        let leads = marked.chain((0..0xA0).filter(|code| compiled.table[*code as usize].is(Class::UNSAFE)));
+        for c in leads.filter_map(char::from_u32) {
+            let lead = c.encode_utf8(&mut [0; 4]).as_bytes()[0];
+            compiled.unsafe_leads[usize::from(lead)] = true;
+        }
         compiled.ideograph = compiled.compute(*IDEOGRAPHS.start());
         Ok(compiled)
     }
@@ -199,12 +222,25 @@ impl Characters {
 
     /// The length of the longest prefix of `text` whose characters are all of one of `classes`.
     pub(super) fn run(&self, text: &str, classes: Class) -> usize {
-        text.char_indices().find(|&(_, c)| !self.class(c).is(classes)).map_or(text.len(), |(at, _)| at)
+        let ascii = text.bytes().take_while(|byte| byte.is_ascii() && self.table[usize::from(*byte)].is(classes)).count();
+        match text.as_bytes().get(ascii) {
+            Some(byte) if !byte.is_ascii() => {
+                let rest = &text[ascii..];
+                let end = rest.char_indices().find(|&(_, c)| !self.class(c).is(classes));
+                end.map_or(text.len(), |(at, _)| ascii + at)
+            }
+            _ => ascii,
+        }
+    }
+
+    /// What the file says of `c`.
+    fn special(&self, c: char) -> Class {
+        let after = self.specials.partition_point(|&(from, _)| from <= c as u32);
+        after.checked_sub(1).map_or(Class(0), |index| self.specials[index].1)
     }
 
     fn compute(&self, c: char) -> Class {
-        let special = self.specials.partition_point(|&(from, _)| from <= c as u32);
-        let mut class = special.checked_sub(1).map_or(Class(0), |index| self.specials[index].1);
+        let mut class = self.special(c);
         let category = c.general_category();
         class = class.or(match category {
             GeneralCategory::UppercaseLetter
@@ -245,6 +281,18 @@ impl Characters {
             _ => false,
         };
         if folds_to_itself { class.or(Class::FOLDED) } else { class }
+    }
+
+    /// Whether an unsafe character or a direction mark is in a text; most bytes are passed over undecoded.
+    pub(super) fn may_be_unsafe(&self, text: &str) -> bool {
+        let suspicious = Class::UNSAFE.or(Class::DIRECTION);
+        let mut leads = text.bytes().enumerate().filter(|(_, byte)| self.unsafe_leads[usize::from(*byte)]);
+        leads.any(|(at, _)| text.get(at..).is_some_and(|here| self.first_class(here).is(suspicious)))
+    }
+
+    /// Whether a flag that is spelled in tags begins with `c`.
+    pub(super) fn begins_flag(&self, c: char) -> bool {
+        c as u32 == self.flag
     }
 
     /// The value of a decimal digit of one of the served systems, and which system (section 5.1).

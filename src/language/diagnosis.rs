@@ -9,14 +9,14 @@ use super::post::Post;
 use super::recipients::{OwnPhrases, recipients};
 use super::shares::shares;
 use super::span::Span;
-use super::tokens::{Kind, tag_name};
+use super::tokens::tag_name;
 use super::vocabulary::{PhraseRole, TagRole};
 use crate::money::Money;
 
 /// What an addressed post asks for, or the first of its faults.
 pub(super) fn diagnose(post: &Post<'_>, addressed: Addressed) -> Result<Command, Fault> {
     check_unsafe(post.text)?;
-    let verb = first_verb(post)?;
+    let verb = verb(post)?;
     let kind = match verb.kind {
         VerbKind::Send => OrderKind::Send,
         VerbKind::Give => OrderKind::Give,
@@ -30,6 +30,7 @@ pub(super) fn diagnose(post: &Post<'_>, addressed: Addressed) -> Result<Command,
     let (candidate, amount) = the_amount(post, &verb)?;
     let phrases = OwnPhrases::of(post, candidate);
     let chosen = recipients(post, kind, candidate, &phrases)?;
+    let phrases = phrases.with_each_word(post, &chosen);
     let shared = shares(post, amount, candidate, &phrases, &chosen)?;
     let memo = memo(post, candidate, &phrases, &chosen);
     let payees = chosen.payees.into_iter().zip(shared.shares);
@@ -55,19 +56,32 @@ pub(super) fn diagnose(post: &Post<'_>, addressed: Addressed) -> Result<Command,
 
 /// Step 1, over the whole text: also a masked part could hide how the post reads.
 fn check_unsafe(text: &str) -> Result<(), Fault> {
+    if !characters().may_be_unsafe(text) {
+        return Ok(());
+    }
     let Some(place) = first_unsafe(text) else { return Ok(()) };
     let length = text[place..].chars().next().map_or(0, char::len_utf8);
-    let clean: String = text.chars().filter(|c| !characters().class(*c).is(Class::UNSAFE.or(Class::DIRECTION))).collect();
+    let clean: String =
+        classified(text).filter(|(_, _, class)| !class.is(Class::UNSAFE.or(Class::DIRECTION))).map(|(_, c, _)| c).collect();
     let edit = Edit::replace(Span::new(0, text.len()), clean);
     Err(Fault::with(Code::TextUnsafe, Span::new(place, place + length), vec![edit]))
+}
+
+/// The characters of a text with their classes; tags that spell a flag are as visible as the flag.
+fn classified(text: &str) -> impl Iterator<Item = (usize, char, Class)> {
+    let mut in_flag = false;
+    text.char_indices().map(move |(at, c)| {
+        let class = characters().class(c);
+        in_flag = characters().begins_flag(c) || (in_flag && class.is(Class::FLAG_TAG));
+        (at, c, if in_flag { Class::SYMBOL } else { class })
+    })
 }
 
 fn first_unsafe(text: &str) -> Option<usize> {
     let mut visible_before = false;
     // The first of a run of direction marks that follow something visible.
     let mut pending = None;
-    for (at, c) in text.char_indices() {
-        let class = characters().class(c);
+    for (at, _, class) in classified(text) {
         if class.is(Class::DIRECTION) {
             if visible_before && pending.is_none() {
                 pending = Some(at);
@@ -87,8 +101,8 @@ fn first_unsafe(text: &str) -> Option<usize> {
     None
 }
 
-/// Step 2.
-fn first_verb(post: &Post<'_>) -> Result<Verb, Fault> {
+/// Step 2: `verb`, the first.
+fn verb(post: &Post<'_>) -> Result<Verb, Fault> {
     let Some(first) = post.verbs.first() else {
         // Only posts with a verb are addressed.
         return Err(Fault::new(Code::AmountMissing, Span::new(0, 0)));
@@ -104,8 +118,7 @@ fn first_verb(post: &Post<'_>) -> Result<Verb, Fault> {
 
 /// Step 4: the leftmost of recurring hashtags anywhere, and of recurring and pledge phrases next to a candidate.
 fn check_reserved(post: &Post<'_>) -> Result<(), Fault> {
-    let tag = post.tokens.iter().find(|token| token.kind == Kind::Hashtag(Some(TagRole::Recurring)));
-    let tag = tag.map(|token| (token.span, Code::ReservedRecurring));
+    let tag = post.role(TagRole::Recurring).map(|token| (post.span(token), Code::ReservedRecurring));
     let beside = post.amounts.candidates.iter().flat_map(|candidate| {
         let before = candidate.first.checked_sub(1).and_then(|last| post.phrase_to(last));
         [before, post.phrase_from(candidate.last + 1)]

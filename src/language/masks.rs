@@ -40,8 +40,14 @@ pub(super) fn masks(text: &str) -> Vec<Mask> {
     let mut found = Vec::new();
     let mut at = 0;
     // Bytes that no mask starts with are passed over without decoding.
-    while let Some(offset) = text.as_bytes()[at..].iter().position(|byte| may_open(*byte)) {
+    while at < text.len() {
+        let bytes = &text.as_bytes()[at..];
+        let Some(offset) = bytes.iter().position(|byte| MAY_OPEN[usize::from(*byte)]) else { break };
         at += offset;
+        if is_plain_letter(&bytes[offset..]) {
+            at += 1;
+            continue;
+        }
         match scan.mask_at(at) {
             Some(mask) => {
                 at = mask.span.end;
@@ -53,9 +59,25 @@ pub(super) fn masks(text: &str) -> Vec<Mask> {
     found
 }
 
-fn may_open(byte: u8) -> bool {
-    // The last four are the lead bytes of `«`, `“` and `„`, `「` and `『`, `＞`.
-    matches!(byte, b'>' | b'`' | b'"' | b'R' | b'r' | b'M' | b'm' | b'H' | b'h' | b'W' | b'w' | 0xC2 | 0xE2 | 0xE3 | 0xEF)
+/// The bytes that masks begin with. The last four are the lead bytes of `«`, `“` and `„`, `「` and `『`, `＞`.
+const MAY_OPEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let openers = [b'>', b'`', b'"', b'R', b'r', b'M', b'm', b'H', b'h', b'W', b'w', 0xC2, 0xE2, 0xE3, 0xEF];
+    let mut index = 0;
+    while index < openers.len() {
+        table[openers[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
+/// Whether a letter that could begin `RT`, `http` or `www.` does not, by its neighbour.
+fn is_plain_letter(bytes: &[u8]) -> bool {
+    match bytes {
+        [b'R' | b'r' | b'M' | b'm' | b'H' | b'h', next, ..] => !matches!(next, b'T' | b't'),
+        [b'W' | b'w', next, ..] => !matches!(next, b'W' | b'w'),
+        _ => false,
+    }
 }
 
 struct Scan<'t> {

@@ -6,7 +6,6 @@ use super::command::RecipientRule;
 use super::masks::MaskKind;
 use super::post::Post;
 use super::recipients::{Chosen, OwnPhrases, end_with_after_word};
-use super::shares::each_word;
 use super::span::Span;
 use super::tokens::{Kind, Mention, Token};
 use super::vocabulary::SmallWord;
@@ -38,7 +37,7 @@ fn order_end(post: &Post<'_>, amount: &Candidate, phrases: &OwnPhrases, chosen: 
         false => end_with_after_word(post, *token),
     });
     let own = phrases.after.map(|phrase| phrase.span.end);
-    let each = each_word(post, chosen).filter(|_| !by_campaign).map(|phrase| phrase.span.end);
+    let each = phrases.after_recipients.filter(|_| !by_campaign).map(|phrase| phrase.span.end);
     named.chain(own).chain(each).fold(amount.span.end, usize::max)
 }
 

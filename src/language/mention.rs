@@ -33,15 +33,14 @@ pub(super) fn mention_at(visible: &str, at: usize, platform: Platform) -> Option
     if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
         return None;
     }
-    let name = match platform {
-        Platform::Nostr if here.starts_with(NOSTR_LINK) => here,
-        _ => self::at(here).ok()?.0,
-    };
+    let link = platform == Platform::Nostr && here.starts_with(NOSTR_LINK);
+    let name = if link { here } else { self::at(here).ok()?.0 };
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
         return None;
     }
     let hindered = before.is_some_and(|c| matches!(c, '!' | '#' | '＃' | '$' | '%' | '&' | '*' | '@' | '＠' | '=' | '/'));
-    match handle(name, platform) {
+    let shape = if link { handle(name, platform) } else { mention(here, platform) };
+    match shape {
         Ok((rest, handle)) if !hindered && !goes_on(rest) => {
             Some(FoundMention { length: here.len() - rest.len(), handle: Some(handle) })
         }
@@ -83,8 +82,7 @@ fn handle(input: &str, platform: Platform) -> IResult<&str, &str> {
 }
 
 /// `mention = at ( x-name / fedi-name / domain / npub )`, by platform.
-#[cfg(test)]
-pub(super) fn mention(input: &str, platform: Platform) -> IResult<&str, &str> {
+fn mention(input: &str, platform: Platform) -> IResult<&str, &str> {
     preceded(at, |name| handle(name, platform)).parse(input)
 }
 

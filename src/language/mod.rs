@@ -26,6 +26,8 @@ mod addressing;
 mod amounts;
 mod characters;
 mod command;
+#[cfg(test)]
+mod conformance;
 mod diagnosis;
 mod error;
 mod gate;

@@ -34,12 +34,9 @@ impl Post<'_> {
         if !self.may_be_phrase(first) {
             return None;
         }
-        let words = self.phrase_words(first..first + PHRASE_WORDS);
-        let longest = (1..=words.len()).rev().find_map(|count| {
-            let role = vocabulary().phrase(words[..count].iter().copied())?;
-            Some(self.found(role, first, first + count - 1))
-        });
-        let slash = usize::from(words.first().is_some_and(Option::is_none));
+        let last = self.tokens.len().min(first + PHRASE_WORDS);
+        let longest = (first..last).rev().find_map(|last| self.phrase_of(first, last));
+        let slash = usize::from(matches!(self.tokens[first].kind, Kind::Punctuation('/')));
         longest.or_else(|| self.part_of_run(first, first + slash, slash > 0))
     }
 
@@ -48,11 +45,8 @@ impl Post<'_> {
         if !self.may_be_phrase(last) {
             return None;
         }
-        let longest = (0..PHRASE_WORDS).rev().filter_map(|back| last.checked_sub(back)).find_map(|first| {
-            let words = self.phrase_words(first..last + 1);
-            let role = vocabulary().phrase((words.len() == last + 1 - first).then_some(words)?.into_iter())?;
-            Some(self.found(role, first, last))
-        });
+        let first = (last + 1).saturating_sub(PHRASE_WORDS);
+        let longest = (first..=last).find_map(|first| self.phrase_of(first, last));
         longest.or_else(|| self.part_of_run(last, last, false))
     }
 
@@ -65,18 +59,15 @@ impl Post<'_> {
         }
     }
 
-    fn found(&self, role: PhraseRole, first: usize, last: usize) -> FoundPhrase {
-        FoundPhrase { role, span: self.span(first).to(self.span(last)), first, last, whole: true }
-    }
-
-    /// The words at these tokens as far as there are any; a slash is `None`.
-    fn phrase_words(&self, tokens: std::ops::Range<usize>) -> Vec<Option<Word>> {
-        let tokens = self.tokens.iter().skip(tokens.start).take(tokens.len());
-        let words = tokens.map_while(|token| match &token.kind {
-            Kind::Punctuation('/') => Some(None),
-            _ => token.word().map(|word| Some(*word)),
+    /// The phrase that these tokens are.
+    fn phrase_of(&self, first: usize, last: usize) -> Option<FoundPhrase> {
+        let words = self.tokens[first..=last].iter().map(|token| match &token.kind {
+            Kind::Punctuation('/') => None,
+            // What is no word is no word of a phrase.
+            _ => Some(token.word().copied().unwrap_or_default()),
         });
-        words.collect()
+        let role = vocabulary().phrase(words)?;
+        Some(FoundPhrase { role, span: self.span(first).to(self.span(last)), first, last, whole: true })
     }
 
     /// A phrase that is the start or the end of the CJK run at `token`, a slash at `first` included.

@@ -34,6 +34,8 @@ pub(super) struct Post<'t> {
     pub(super) tokens: Vec<Token>,
     pub(super) amounts: Amounts,
     pub(super) verbs: Vec<VerbTag>,
+    /// Hashtags with another role of V1, in the order of the text.
+    pub(super) roles: Vec<(usize, TagRole)>,
     /// Every occurrence, in the order of the text.
     pub(super) campaigns: Vec<CampaignTag<'t>>,
     /// Hashtags without a role, folded, each once.
@@ -48,12 +50,12 @@ impl Seen {
     const FEW: usize = 8;
 
     /// Whether `name` is not among `listed`, which holds every name that was new.
-    pub(super) fn is_new(&mut self, listed: &[String], name: &str) -> bool {
+    pub(super) fn is_new<'n>(&mut self, mut listed: impl ExactSizeIterator<Item = &'n str>, name: &str) -> bool {
         if listed.len() < Seen::FEW {
-            return !listed.iter().any(|other| other == name);
+            return !listed.any(|other| other == name);
         }
         if self.0.is_empty() {
-            self.0.extend(listed.iter().cloned());
+            self.0.extend(listed.map(str::to_owned));
         }
         self.0.insert(name.to_owned())
     }
@@ -68,6 +70,7 @@ impl<'t> Post<'t> {
             amounts: amounts(text, &tokens),
             tokens,
             verbs: Vec::new(),
+            roles: Vec::new(),
             campaigns: Vec::new(),
             hashtags: Vec::new(),
         };
@@ -82,12 +85,13 @@ impl<'t> Post<'t> {
                 Kind::Hashtag(Some(TagRole::Verb(kind, languages))) => {
                     self.verbs.push(VerbTag { token, kind: *kind, languages: *languages });
                 }
+                Kind::Hashtag(Some(role)) => self.roles.push((token, *role)),
                 Kind::Hashtag(None) => {
                     let name = tag_name(self.text, *span);
                     if let Some(charity) = self.context.campaigns.get(&name) {
                         self.campaigns.push(CampaignTag { token, name: name.clone(), charity });
                     }
-                    if seen.is_new(&self.hashtags, &name) {
+                    if seen.is_new(self.hashtags.iter().map(String::as_str), &name) {
                         self.hashtags.push(name);
                     }
                 }
@@ -100,9 +104,9 @@ impl<'t> Post<'t> {
         self.tokens[token].span
     }
 
-    /// Whether a hashtag of this role stands anywhere.
+    /// The first hashtag of a role.
     pub(super) fn role(&self, role: TagRole) -> Option<usize> {
-        self.tokens.iter().position(|token| token.kind == Kind::Hashtag(Some(role)))
+        self.roles.iter().find(|(_, other)| *other == role).map(|(token, _)| *token)
     }
 
     /// What V2 says of the word at a token.

@@ -40,6 +40,8 @@ pub(super) struct Chosen {
 pub(super) struct OwnPhrases {
     pub(super) before: Option<FoundPhrase>,
     pub(super) after: Option<FoundPhrase>,
+    /// Directly after the last recipient, once that is known.
+    pub(super) after_recipients: Option<FoundPhrase>,
 }
 
 impl OwnPhrases {
@@ -47,8 +49,19 @@ impl OwnPhrases {
         OwnPhrases {
             before: amount.first.checked_sub(1).and_then(|last| post.phrase_to(last)).filter(FoundPhrase::is_sharing),
             after: post.phrase_from(amount.last + 1).filter(FoundPhrase::is_sharing),
+            after_recipients: None,
         }
     }
+
+    /// With `each-word`: the each or split phrase directly after the last recipient.
+    pub(super) fn with_each_word(self, post: &Post<'_>, chosen: &Chosen) -> OwnPhrases {
+        OwnPhrases { after_recipients: chosen.tokens.last().and_then(|last| each_word(post, *last)), ..self }
+    }
+}
+
+/// `each-word`: the each or split phrase directly after a mention.
+fn each_word(post: &Post<'_>, mention: usize) -> Option<FoundPhrase> {
+    post.phrase_from(mention + 1).filter(FoundPhrase::is_sharing)
 }
 
 /// Neighbouring mentions.
@@ -255,13 +268,11 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
 /// The mentions as payees; a repeated handle counts once.
 fn by_mention(post: &Post<'_>, mentions: Vec<usize>, rule: RecipientRule) -> Chosen {
     let mut seen = Seen::default();
-    let mut handles: Vec<String> = Vec::new();
-    let mut payees = Vec::new();
+    let mut payees: Vec<Payee> = Vec::with_capacity(mentions.len());
     for mention in &mentions {
         let handle = post.handle(*mention).to_ascii_lowercase();
-        if seen.is_new(&handles, &handle) {
-            payees.push(Payee { handle: handle.clone(), span: post.span(*mention), campaign: None });
-            handles.push(handle);
+        if seen.is_new(payees.iter().map(|payee| payee.handle.as_str()), &handle) {
+            payees.push(Payee { handle, span: post.span(*mention), campaign: None });
         }
     }
     Chosen { payees, tokens: mentions, rule }

@@ -3,11 +3,9 @@
 use super::amounts::Candidate;
 use super::command::Split;
 use super::error::{Code, Fault};
-use super::phrases::FoundPhrase;
 use super::post::Post;
 use super::recipients::{Chosen, OwnPhrases};
 use super::span::Span;
-use super::tokens::Kind;
 use super::vocabulary::{PhraseRole, TagRole};
 use crate::money::Money;
 
@@ -21,12 +19,6 @@ pub(super) struct Shares {
     pub(super) total: Money,
 }
 
-/// `each-word`: the each or split phrase directly after the last recipient.
-pub(super) fn each_word(post: &Post<'_>, chosen: &Chosen) -> Option<FoundPhrase> {
-    let last = chosen.tokens.last()?;
-    post.phrase_from(last + 1).filter(FoundPhrase::is_sharing)
-}
-
 /// Section 7, 7.
 pub(super) fn shares(
     post: &Post<'_>,
@@ -35,7 +27,7 @@ pub(super) fn shares(
     phrases: &OwnPhrases,
     chosen: &Chosen,
 ) -> Result<Shares, Fault> {
-    let each = is_each(post, phrases, chosen)?;
+    let each = is_each(post, phrases)?;
     let count = chosen.payees.len();
     let share = |minor| Money::new(minor, sum.currency);
     if count < 2 {
@@ -56,13 +48,13 @@ pub(super) fn shares(
 }
 
 /// Whether each is said; a fault if both are, even for one recipient.
-fn is_each(post: &Post<'_>, phrases: &OwnPhrases, chosen: &Chosen) -> Result<bool, Fault> {
-    let tags = post.tokens.iter().filter_map(|token| match token.kind {
-        Kind::Hashtag(Some(TagRole::Each)) => Some((token.span, true)),
-        Kind::Hashtag(Some(TagRole::Split)) => Some((token.span, false)),
+fn is_each(post: &Post<'_>, phrases: &OwnPhrases) -> Result<bool, Fault> {
+    let tags = post.roles.iter().filter_map(|(token, role)| match role {
+        TagRole::Each => Some((post.span(*token), true)),
+        TagRole::Split => Some((post.span(*token), false)),
         _ => None,
     });
-    let phrases = [phrases.before, phrases.after, each_word(post, chosen)].into_iter().flatten();
+    let phrases = [phrases.before, phrases.after, phrases.after_recipients].into_iter().flatten();
     let phrases = phrases.map(|phrase| (phrase.span, phrase.role == PhraseRole::Each));
     let mut said: Vec<(Span, bool)> = tags.chain(phrases).collect();
     said.sort_unstable_by_key(|(span, _)| *span);

@@ -6,7 +6,7 @@
 
 use super::characters::{Class, characters, fold};
 use super::hashtag::hashtag_at;
-use super::marks::{mark_at, money_word_at};
+use super::marks::{mark, money_word_at};
 use super::masks::{Mask, MaskKind, masks};
 use super::mention::{bot_name, mention_at};
 use super::span::Span;
@@ -183,7 +183,7 @@ impl Lexer<'_> {
             return self.push(found.length, Kind::Mention(standing));
         }
         if class.is(Class::LETTER.or(Class::CURRENCY))
-            && let Some(found) = mark_at(visible, self.at, &mut self.buffer)
+            && let Some(found) = mark(visible, self.at, &mut self.buffer)
         {
             return self.push(found.length, Kind::Mark(found.mark));
         }
@@ -239,7 +239,7 @@ impl Lexer<'_> {
 
     /// Whether a currency mark, a scale or unserved money begins at `at`, where a word character stands.
     fn begins_unit(&mut self, visible: &str, at: usize) -> bool {
-        if mark_at(visible, at, &mut self.buffer).is_some() {
+        if mark(visible, at, &mut self.buffer).is_some() {
             return true;
         }
         let written = &visible[at..at + word_length(visible, at)];
@@ -345,7 +345,7 @@ fn is_mark_at(visible: &str, at: usize, buffer: &mut String) -> bool {
     if !class.is(Class::LETTER.or(Class::CURRENCY)) {
         return false;
     }
-    if mark_at(visible, at, buffer).is_some() {
+    if mark(visible, at, buffer).is_some() {
         return true;
     }
     let end = at + word_length(visible, at);

@@ -21,8 +21,11 @@ use tokio::sync::mpsc;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, Channel, PlatformName, PostId};
 
+pub mod bluesky;
 pub mod fake;
 pub mod mastodon;
+pub mod recorded;
+pub mod x;
 
 /// Which network a connection speaks to. The order language knows the handle's shape by it, and the payment key contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +57,8 @@ impl Network {
 pub struct Account {
     /// The immutable id.
     pub id: AccountId,
-    /// The handle as the order language writes it: no `@`, ASCII lower case, `user` or `user@domain`.
+    /// The handle as the order language writes it: no `@`, ASCII lower case, `user` or `user@domain`. Empty if the platform did not
+    /// tell it with this event (a recorded frame may carry the id alone).
     pub handle: String,
     /// The name the person shows.
     pub display_name: String,

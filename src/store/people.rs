@@ -61,7 +61,7 @@ impl Tx {
         rows.iter().map(linked_payer).collect()
     }
 
-    /// Remembers the newest private message of linked accounts, and the handles they have now.
+    /// Remembers the newest private message of linked accounts, and the handles they have now; an empty handle was not told.
     pub(crate) async fn touch_links(
         &mut self,
         platform: &PlatformName,
@@ -71,7 +71,8 @@ impl Tx {
             return Ok(());
         }
         let statement = sql_rows!(
-            "UPDATE links SET handle = u.handle, thread = COALESCE(u.thread, links.thread) FROM (
+            "UPDATE links SET handle = CASE WHEN u.handle = '' THEN links.handle ELSE u.handle END,
+                              thread = COALESCE(u.thread, links.thread) FROM (
                SELECT r.value ->> 'account' AS account, r.value ->> 'handle' AS handle, r.value ->> 'thread' AS thread FROM",
             ") AS u WHERE links.platform = $2 AND links.account = u.account"
         );

@@ -16,6 +16,15 @@ pub struct StandingCount {
     pub orders: i64,
 }
 
+/// How many messages became what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeCount {
+    /// `order`, `rejected`, `answer`, `enrolment`, `command` or `nothing`.
+    pub outcome: String,
+    /// How many messages.
+    pub posts: i64,
+}
+
 /// What a campaign has brought in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CampaignTotal {
@@ -59,6 +68,13 @@ impl Tx {
         );
         let rows = self.rows(statement, args![]).await?;
         rows.iter().map(|row| Ok(StandingCount { standing: row.text("standing")?, orders: row.int("orders")? })).collect()
+    }
+
+    /// Messages by what became of them.
+    pub(crate) async fn outcomes(&mut self) -> Result<Vec<OutcomeCount>, StoreError> {
+        let statement = sql!("SELECT outcome, COUNT(*) AS posts FROM posts GROUP BY outcome ORDER BY outcome");
+        let rows = self.rows(statement, args![]).await?;
+        rows.iter().map(|row| Ok(OutcomeCount { outcome: row.text("outcome")?, posts: row.int("posts")? })).collect()
     }
 
     /// The sum of all payments that are settled (and have not been returned).

@@ -6,6 +6,7 @@ mod language;
 mod mastodon;
 mod order;
 mod person;
+mod replay;
 mod story;
 mod support;
 mod town;

@@ -444,6 +444,14 @@ impl Vocabulary {
         self.currencies.codes.contains_key(folded) || self.currencies.words.contains_key(folded)
     }
 
+    /// Whether the letters that `text` starts with may be a mark: their number alone, or their first, rules most words out.
+    pub(super) fn may_be_letters(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let letters = bytes.iter().take(MARK_LETTERS + 1).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let goes_on = bytes.get(letters).is_some_and(|byte| !byte.is_ascii());
+        goes_on || (letters <= MARK_LETTERS && (self.code_lengths & 1 << letters != 0 || self.may_be_symbol(text)))
+    }
+
     /// Whether a symbol starts with the first letter of `text`; most words are passed over by that.
     pub(super) fn may_be_symbol(&self, text: &str) -> bool {
         match text.bytes().next() {

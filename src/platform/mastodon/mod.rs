@@ -3,6 +3,7 @@
 //! - [`config`](MastodonConfig): what an operator says;
 //! - `http`: one attempt at one call; `wire`: what comes back;
 //! - `sse`, `stream`: listening without loss; `html`, `text`, `post`: from a status to a [`Post`](crate::platform::Post);
+//! - `recorded`: the same statuses, from a file;
 //! - `send`: private messages and answers, with the rules of DESIGN that a direct status reaches everyone it mentions.
 //!
 //! Ids are the instance's own and opaque; the name that all copies of a post share is its `uri`. Handles are `acct` in lower case:
@@ -26,6 +27,7 @@ mod config;
 mod html;
 mod http;
 mod post;
+pub(in crate::platform) mod recorded;
 mod send;
 mod sse;
 mod stream;

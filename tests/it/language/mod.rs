@@ -2,4 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test that cannot go on is a failed test")]
 
+mod abnf;
 mod examples;
+mod grammar;
+mod hostile;
+mod properties;
+mod suggestions;
+mod vocabulary;
+mod wire;

@@ -142,7 +142,7 @@ impl TestApp {
         let consent = self.world.bank.consent(&ConsentId(consent.clone())).unwrap();
         self.world.bank.answer(consent.authorisations.last().unwrap(), true, Some(name)).unwrap();
         let enrolment = enrol::ask_bank(&self.app, enrolment).await.unwrap();
-        let code = enrol::shown_code(&self.app, &enrolment).expect("a code is shown");
+        let code = enrol::shown_code(&self.app, &enrolment).unwrap();
         self.tells(name, code.as_str());
         let is_linked = async || {
             let found = enrol::find(&self.app, &token).await.unwrap().unwrap();

@@ -36,9 +36,11 @@ impl Database {
                 if is_left_out("postgres") {
                     return None;
                 }
-                let server = std::env::var("OBOLE_TEST_POSTGRES").expect(
-                    "tests/run starts a PostgreSQL for this test; or set OBOLE_TEST_POSTGRES, or OBOLE_TEST_WITHOUT=postgres",
-                );
+                let Ok(server) = std::env::var("OBOLE_TEST_POSTGRES") else {
+                    panic!(
+                        "tests/run starts a PostgreSQL for this test; or set OBOLE_TEST_POSTGRES, or OBOLE_TEST_WITHOUT=postgres"
+                    )
+                };
                 let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
                 admin.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
                 let (base, _) = server.rsplit_once('/').unwrap();

@@ -1,0 +1,279 @@
+//! What holds for every text, tried on texts made of what the language is made of.
+
+use std::time::Instant;
+
+use obole::language::json::{answer_line, to_value};
+use obole::language::{Campaigns, Channel, Command, Context, Platform, Reading, read, would_concern};
+use obole::money::Currency;
+use proptest::prelude::*;
+
+const PIECES: &[&str] = &[
+    "@obole",
+    "@bob",
+    "@carol",
+    "@bob.x",
+    "＠obole",
+    "@alice",
+    "@bob@m.example",
+    "#send",
+    "#donate",
+    "#cancel",
+    "#envoyer",
+    "#送金",
+    "＃SEND",
+    "#telethon",
+    "#floods",
+    "#each",
+    "#split",
+    "#monthly",
+    "#example",
+    "#send20€",
+    "#x",
+    "20",
+    "€",
+    "$",
+    "EUR",
+    "kr",
+    "euros",
+    "円",
+    "k",
+    "万",
+    "10.500",
+    "1 000",
+    "2 500",
+    "1\u{202f}000",
+    "10€50",
+    "5 € 10",
+    "0",
+    ".5",
+    "-3",
+    "1/2",
+    "٢٠",
+    "２０",
+    "߁",
+    "1O",
+    "3個",
+    "dix euros",
+    "BTC",
+    "balles",
+    "₺",
+    "to",
+    "à",
+    "from",
+    "via",
+    "thanks",
+    "and",
+    "et",
+    "と",
+    "に",
+    "never",
+    "ne",
+    "each",
+    "par mois",
+    "per goal",
+    "/month",
+    "ずつ",
+    "毎月",
+    "send",
+    "pizza",
+    "\"",
+    "“",
+    "”",
+    "`",
+    "```",
+    ">",
+    "\n",
+    "\n> ",
+    "RT @x",
+    "https://x.example",
+    "www.",
+    "'",
+    "’",
+    ",",
+    ".",
+    ":",
+    "→",
+    "-",
+    "&",
+    "/",
+    "(",
+    "🍕",
+    "\u{fe0f}",
+    "\u{200d}",
+    "\u{200b}",
+    "\u{200e}",
+    "\u{301}",
+    " ",
+    " ",
+    " ",
+    " ",
+    "yes",
+    "4821",
+    "?",
+];
+
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => proptest::sample::select(PIECES).prop_map(|piece| format!("{piece} ")),
+        8 => proptest::sample::select(PIECES).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+        1 => "\\PC{1,3}",
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        proptest::collection::vec(piece(), 0..14).prop_map(|pieces| pieces.concat()),
+        proptest::collection::vec(piece(), 0..10).prop_map(|pieces| format!("@obole #send {}", pieces.concat())),
+        proptest::collection::vec(piece(), 0..6).prop_map(|pieces| format!("@obole #send 20€ @bob {}", pieces.concat())),
+    ]
+}
+
+fn platform() -> impl Strategy<Value = Platform> {
+    proptest::sample::select(vec![Platform::X, Platform::Mastodon, Platform::Bluesky, Platform::Nostr])
+}
+
+fn campaigns() -> Campaigns {
+    [("telethon", Some("afm_telethon")), ("floods", None)].into_iter().collect()
+}
+
+fn context(channel: Channel, platform: Platform, campaigns: &Campaigns) -> Context<'_> {
+    Context { channel, platform, bot: "obole", author: Some("alice"), is_repost: false, campaigns, currency: Currency::EUR }
+}
+
+fn check_spans(text: &str, value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Array(list) if list.len() == 2 && list.iter().all(serde_json::Value::is_u64) => {
+            let place = |index: usize| usize::try_from(list[index].as_u64().unwrap()).unwrap();
+            assert!(place(0) <= place(1) && text.is_char_boundary(place(0)) && text.is_char_boundary(place(1)), "{list:?}");
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|value| check_spans(text, value)),
+        serde_json::Value::Object(members) => members.values().for_each(|value| check_spans(text, value)),
+        _ => {}
+    }
+}
+
+fn amount(reading: &Reading) -> Option<obole::money::Money> {
+    match reading {
+        Reading::Order(Command::Payment(command)) => Some(command.amount),
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read_the_same_twice_with_spans_inside_it(text in text(), platform in platform(), dm: bool) {
+        let campaigns = campaigns();
+        let channel = if dm { Channel::Dm } else { Channel::Post };
+        let context = context(channel, platform, &campaigns);
+        let reading = read(&text, &context);
+        prop_assert_eq!(&reading, &read(&text, &context));
+        let value = to_value(&reading);
+        check_spans(&text, &value["spans"]);
+        check_spans(&text, &value["span"]);
+        if let Reading::Order(Command::Payment(command)) = &reading {
+            let shares = command.recipients.iter().map(|recipient| recipient.share);
+            prop_assert_eq!(obole::money::Money::sum(command.amount.currency, shares), Ok(command.total));
+            prop_assert!(!command.recipients.is_empty() && command.recipients.len() <= 10);
+            prop_assert!(command.recipients.iter().all(|recipient| recipient.share.minor > 0 && recipient.handle != "obole"));
+            prop_assert!(command.memo.as_ref().is_none_or(|memo| memo.chars().count() <= 140 && !memo.is_empty()));
+            prop_assert!(command.split == Some(obole::language::Split::Each) || command.total == command.amount || command.recipients.len() == 1);
+        }
+        if let Reading::Rejected(rejection) = &reading {
+            prop_assert!(rejection.suggestions.len() <= 3);
+        }
+    }
+
+    #[test]
+    fn without_a_trigger_there_is_silence(text in text()) {
+        let quiet = text.replace(['#', '＃', '@', '＠'], "x");
+        let campaigns = campaigns();
+        prop_assert!(!would_concern(&quiet, "obole"));
+        prop_assert!(matches!(read(&quiet, &context(Channel::Post, Platform::X, &campaigns)), Reading::None(_)));
+    }
+
+    #[test]
+    fn the_gate_drops_nothing_that_would_be_answered(text in text()) {
+        let campaigns = campaigns();
+        let answered = !matches!(read(&text, &context(Channel::Post, Platform::X, &campaigns)), Reading::None(_));
+        prop_assert!(!answered || would_concern(&text, "obole"));
+    }
+
+    #[test]
+    fn digits_outside_the_sum_do_not_change_it(text in text(), digits in "[0-9]{1,4}", place: prop::sample::Index) {
+        let campaigns = campaigns();
+        let context = context(Channel::Post, Platform::X, &campaigns);
+        let Reading::Order(Command::Payment(command)) = read(&text, &context) else { return Ok(()) };
+        let outside: Vec<usize> = (0..=text.len())
+            .filter(|at| text.is_char_boundary(*at) && (*at < command.amount_span.start || *at > command.amount_span.end))
+            // Within a numeral's reach the digits would be part of a sum, not outside it.
+            .filter(|at| text[..*at].ends_with(' ') && text[*at..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '@'))
+            .collect();
+        if outside.is_empty() {
+            return Ok(());
+        }
+        let at = *place.get(&outside);
+        let changed = format!("{}{digits} {}", &text[..at], &text[at..]);
+        let again = amount(&read(&changed, &context));
+        prop_assert!(again.is_none_or(|again| again == command.amount), "{:?} {:?}", changed, again);
+    }
+
+    #[test]
+    fn any_line_gets_one_line(line in "\\PC{0,40}") {
+        if let Some(answer) = answer_line(&line) {
+            prop_assert!(!answer.line.contains('\n'));
+            let value: serde_json::Value = serde_json::from_str(&answer.line).unwrap();
+            prop_assert_eq!(answer.is_error, value["outcome"] == "error");
+        }
+    }
+}
+
+/// Beginnings and repeated parts that make the most work.
+#[test]
+fn the_worst_ten_kilobytes_are_read_in_linear_time() {
+    let campaigns = campaigns();
+    let context = context(Channel::Post, Platform::X, &campaigns);
+    let long = |start: &str, part: &str, length: usize| {
+        let mut text = start.to_owned();
+        while text.len() + part.len() <= length {
+            text.push_str(part);
+        }
+        text
+    };
+    // Without optimisation the code takes some thirty times as long, and machines are shared.
+    let (turns, most, slack) = if cfg!(debug_assertions) { (1, 600, 200) } else { (3, 5, 2) };
+    let time = |text: &str| {
+        let turns = (0..turns).map(|_| {
+            let start = Instant::now();
+            std::hint::black_box(read(text, &context));
+            start.elapsed()
+        });
+        turns.min().unwrap_or_default()
+    };
+    for start in ["@obole #send ", "@obole #send 20€ @bob ", "@obole "] {
+        for part in PIECES.iter().chain(&[
+            "5 € ",
+            "10€50 ",
+            "@bob and ",
+            "#a1 ",
+            "20 € each ",
+            "1万5千",
+            ".",
+            "-",
+            "1.",
+            "@a.",
+            "\n>x",
+            "\u{200e}",
+        ]) {
+            let ten = time(&long(start, part, 10_000));
+            assert!(ten.as_millis() < most, "{start:?} {part:?}: {ten:?}");
+            if start.len() > 14 {
+                continue;
+            }
+            let thirty = time(&long(start, part, 30_000));
+            assert!(thirty.as_millis() < 5 * ten.as_millis() + slack, "{start:?} {part:?}: {ten:?}, then {thirty:?}");
+        }
+    }
+}
