@@ -11,10 +11,10 @@ use super::App;
 use super::task::{OPERATOR_LANE, Task, bank_lane, platform_lane};
 use crate::clock::{Timestamp, later};
 use crate::entropy::random_bytes;
-use crate::ids::{AccountId, EffectId, OrderId, PlatformName, hex};
+use crate::ids::{AccountId, EffectId, OrderId, PaymentKey, PlatformName, hex};
 use crate::messages::Message;
 use crate::order::state::Rejection;
-use crate::order::{Decision, Effect, Event, Order, Refusal, decide, propose};
+use crate::order::{Decision, Effect, Event, Order, Payment, Refusal, decide, propose};
 use crate::people::{Language, LinkedPayer};
 use crate::store::effects::NewEffect;
 use crate::store::orders::{AuditLine, StoredOrder};
@@ -99,6 +99,13 @@ impl<'a> Desk<'a> {
             laid.expected == 0 && source.platform == *platform && source.native_id == native_id
         };
         self.orders.values().filter(from).map(|laid| laid.stored.order.id.clone()).collect()
+    }
+
+    /// Whether any of these payments is of an order that is stored or lies here: the same post, seen through another connection.
+    pub(super) async fn knows_any_payment(&mut self, payments: &[Payment]) -> Result<bool, StoreError> {
+        let keys: Vec<&PaymentKey> = payments.iter().map(|payment| &payment.key).collect();
+        let lies_here = |laid: &Laid| laid.stored.order.payments.iter().any(|payment| keys.contains(&&payment.key));
+        Ok(self.orders.values().any(lies_here) || self.tx.any_payment_exists(&keys).await?)
     }
 
     /// Makes a new order and asks its payer, or says why not.

@@ -39,6 +39,8 @@ pub struct PayeeHandle {
     pub platform: PlatformName,
     /// The handle.
     pub handle: String,
+    /// The immutable id that the operator knows it to have; without one, the first that is found is kept.
+    pub account: Option<AccountId>,
 }
 
 /// A hashtag under which a payee collects.
@@ -133,7 +135,7 @@ pub async fn register(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEnt
     for (entry, found) in payees.iter().zip(looked_up) {
         let id = tx.save_payee(&entry.slug, &entry.as_payee(app)).await?;
         for (account, found) in entry.accounts.iter().zip(found) {
-            let PayeeHandle { platform, handle } = account.clone();
+            let PayeeHandle { platform, handle, account: expected } = account.clone();
             let slug = entry.slug.clone();
             let account = match found {
                 Found::Account(account) => account,
@@ -147,7 +149,7 @@ pub async fn register(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEnt
                 }
             };
             let pinned = tx.pinned_account(&platform, &id, &handle).await?;
-            if pinned.is_some_and(|pinned| pinned != account) {
+            if expected.or(pinned).is_some_and(|known| known != account) {
                 tx.freeze_payee(&id).await?;
                 findings.push(Finding::Moved { slug, platform, handle });
                 continue;

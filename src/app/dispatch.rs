@@ -128,15 +128,21 @@ fn lane_windows(platform: &dyn Platform) -> Vec<LaneWindow> {
     platform.send_windows().into_iter().map(window).collect()
 }
 
-/// How long until something is due, at most [`NAP`], and a moment at least where the windows are full.
+/// How long until something is due, at most [`NAP`]. What is due already and was not claimed waits for a window, not for us.
 async fn nap(app: &App, lane: &str) -> Duration {
     let due = match app.store.begin_reading().await {
         Ok(mut tx) => tx.next_effect_due(lane).await.ok().flatten(),
         Err(_) => None,
     };
-    let wait = due.map(|due| Duration::try_from(due.duration_since(app.clock.now())).unwrap_or_default());
-    wait.unwrap_or(NAP).clamp(Duration::from_millis(20), NAP)
+    let Some(due) = due else { return NAP };
+    match Duration::try_from(due.duration_since(app.clock.now())) {
+        Ok(wait) if !wait.is_zero() => wait.clamp(SHORTEST_NAP, NAP),
+        _ => NAP / 4,
+    }
 }
+
+/// Less would be a busy wait for the sake of a few milliseconds.
+const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
 async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
     let result = match (serde_json::from_str(&effect.data), lane) {

@@ -252,7 +252,7 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
             if payer.is_none() && command.addressed == language::Addressed::ByCampaign {
                 return Ok(Outcome::Nothing);
             }
-            propose(desk, platform, known, post, &command, payer).await.map(Outcome::Order)
+            propose(desk, platform, known, post, &command, payer).await
         }
     }
 }
@@ -285,7 +285,7 @@ async fn propose(
     post: &Post,
     command: &PaymentCommand,
     payer: Option<LinkedPayer>,
-) -> Result<OrderId, StoreError> {
+) -> Result<Outcome, StoreError> {
     let id = OrderId::new(desk.now, desk.app.entropy.as_ref());
     let mut problem = problem_of_post(desk.app, post, desk.now);
     let mut payments = Vec::with_capacity(command.recipients.len());
@@ -297,6 +297,10 @@ async fn propose(
     }
     if problem.is_some() && payments.len() != command.recipients.len() {
         payments.clear();
+    }
+    // Two connections to one network may both show us a post. It is one order, whichever was first.
+    if desk.knows_any_payment(&payments).await? {
+        return Ok(Outcome::Nothing);
     }
     if let Some(payer) = &payer {
         let open = known.open_orders.entry(payer.person.id.clone()).or_default();
@@ -343,7 +347,7 @@ async fn propose(
     } else {
         desk.propose(order, problem);
     }
-    Ok(id)
+    Ok(Outcome::Order(id))
 }
 
 fn problem_of_post(app: &App, post: &Post, now: Timestamp) -> Option<Rejection> {

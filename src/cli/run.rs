@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{BankSection, Config, Environment, PlatformSection};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::exit::ExitCode;
-use crate::ids::{BankName, PlatformName};
+use crate::ids::{AccountId, BankName, PlatformName};
 use crate::order::Policy;
 use crate::platform::Platform;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
@@ -186,7 +186,11 @@ fn entries(config: &Config) -> (Vec<PayeeEntry>, Vec<CampaignEntry>) {
         accounts: payee
             .identities
             .iter()
-            .map(|identity| PayeeHandle { platform: identity.platform.clone(), handle: identity.handle.clone() })
+            .map(|identity| PayeeHandle {
+                platform: identity.platform.clone(),
+                handle: identity.handle.clone(),
+                account: identity.account_id.clone().map(AccountId),
+            })
             .collect(),
     });
     let campaigns = config.campaigns.iter().map(|campaign| CampaignEntry {

@@ -12,9 +12,8 @@ use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
 use crate::order::Policy;
-use crate::platform::fake::Limits;
 use crate::sandbox::listen;
-use crate::sandbox::whole::{self, Setup, Whole};
+use crate::sandbox::whole::{self, Limits, Setup, Whole};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say};
 

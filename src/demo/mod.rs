@@ -21,9 +21,8 @@ use tokio::sync::Mutex;
 
 use crate::exit::ExitCode;
 use crate::order::{Limits, Policy, Timing};
-use crate::platform::fake::{Limits as TownLimits, Window};
 use crate::sandbox::listen;
-use crate::sandbox::whole::{self, Setup, Whole};
+use crate::sandbox::whole::{self, Limits as TownLimits, Setup, Whole, Window};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say_aside};
 use actor::Actor;

@@ -158,7 +158,8 @@ impl Feed {
         if !connections.contains(connection) {
             connections.push(connection.clone());
         }
-        let accounts = connections.iter().map(|platform| PayeeHandle { platform: platform.clone(), handle: handle.to_owned() });
+        let accounts =
+            connections.iter().map(|platform| PayeeHandle { platform: platform.clone(), handle: handle.to_owned(), account: None });
         let payee = PayeeEntry {
             slug: format!("replay:{handle}"),
             legal_name: handle.to_owned(),

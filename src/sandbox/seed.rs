@@ -41,7 +41,7 @@ pub struct Seeded {
 /// Makes everybody. `platform` is the name under which Obole is connected to the town.
 pub async fn sow(sandbox: &Sandbox, platform: &PlatformName) -> anyhow::Result<Seeded> {
     let bot = sandbox.join_town(BOT, "Obole (bac à sable · sandbox)", true).await?;
-    let handle = |handle: &str| vec![PayeeHandle { platform: platform.clone(), handle: handle.to_owned() }];
+    let handle = |handle: &str| vec![PayeeHandle { platform: platform.clone(), handle: handle.to_owned(), account: None }];
     let mut people = Vec::with_capacity(PEOPLE.len());
     let mut payees = Vec::with_capacity(PEOPLE.len() + CHARITIES.len());
     for (slug, legal_name, registry_number) in CHARITIES {

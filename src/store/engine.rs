@@ -128,8 +128,8 @@ impl Row {
     }
 }
 
-/// Where the store is.
-#[derive(Debug, Clone)]
+/// Where the store is. `Debug` shows no URL: it may hold a password.
+#[derive(Clone)]
 pub enum Location {
     /// A SQLite file; its directory has to exist.
     Sqlite(PathBuf),
@@ -137,6 +137,16 @@ pub enum Location {
     Memory,
     /// A PostgreSQL URL.
     Postgres(String),
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::Sqlite(path) => formatter.debug_tuple("Sqlite").field(path).finish(),
+            Location::Memory => formatter.write_str("Memory"),
+            Location::Postgres(_) => formatter.write_str("Postgres(…)"),
+        }
+    }
 }
 
 /// Open pools.

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::StoreError;
 use super::engine::{Row, Sql, Tx, args, sql, sql_rows};
 use crate::clock::{Timestamp, earlier};
-use crate::ids::{AccountId, OrderId, PersonId, PlatformName, hex};
+use crate::ids::{AccountId, OrderId, PaymentKey, PersonId, PlatformName, hex};
 use crate::order::policy::Limits;
 use crate::order::state::LimitKind;
 use crate::order::{Order, Payer};
@@ -158,6 +158,16 @@ impl Tx {
     pub(crate) async fn due_orders(&mut self, now: Timestamp, at_most: i64) -> Result<Vec<OrderId>, StoreError> {
         let statement = sql!("SELECT id FROM orders WHERE due_at <= $1 ORDER BY due_at LIMIT $2");
         self.rows(statement, args![now.as_microsecond(), at_most]).await?.iter().map(|row| row.parsed("id")).collect()
+    }
+
+    /// Whether any of these payments exists already: the same post, seen through another connection.
+    pub(crate) async fn any_payment_exists(&mut self, keys: &[&PaymentKey]) -> Result<bool, StoreError> {
+        if keys.is_empty() {
+            return Ok(false);
+        }
+        let statement = sql_rows!("SELECT key FROM payments WHERE key IN (SELECT r.value ->> 'key' FROM", ") LIMIT 1");
+        let rows: Vec<_> = keys.iter().map(|key| json!({ "key": key })).collect();
+        Ok(!self.rows(statement, args![json!(rows).to_string()]).await?.is_empty())
     }
 
     /// Writes new orders with their payments.

@@ -340,7 +340,9 @@ def changes_her_mind(camille, consent):
 
     camille.posts("@obole #envoyer 1.000 € @bob")
     near, _ = camille.hears("an answer to 1.000 €", r"1\.000")
-    suggestions = re.findall(r"#envoyer.*@bob", text_of(near))
+    # No handle but hers may stand in a message to her: it would reach its owner.
+    expect(re.findall(r"@\w+", text_of(near)) == [f"@{camille.name}"], f"the answer names others:\n{text_of(near)}")
+    suggestions = re.findall(r"#envoyer .*bob", text_of(near))
     expect(suggestions, f"the answer to a near miss does not say what would have worked:\n{text_of(near)}")
     camille.posts("@obole #donner 20 balles @croixrouge")
     camille.hears("an answer to 20 balles", "balles")

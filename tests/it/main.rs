@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bank;
+mod browser;
 mod language;
+mod layers;
 mod mastodon;
 mod order;
 mod person;

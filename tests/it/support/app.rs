@@ -299,7 +299,7 @@ async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<
         class,
         iban: world.bank.accounts_of(slug).unwrap()[0].account.iban.clone(),
         registry_number: None,
-        accounts: vec![PayeeHandle { platform: PlatformName::from(TOWN), handle: slug.to_owned() }],
+        accounts: vec![PayeeHandle { platform: PlatformName::from(TOWN), handle: slug.to_owned(), account: None }],
     };
     let payees = [payee("croixrouge", Class::Charity), payee("wateraid", Class::Charity), payee("bob", Class::Person)];
     let campaign =
