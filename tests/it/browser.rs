@@ -24,12 +24,14 @@ impl Running {
         let data = std::env::temp_dir().join(format!("obole-pages-{}-{name}", std::process::id()));
         let ports = [free_port(), free_port(), free_port()];
         let addresses = ports.map(|port| format!("localhost:{port}"));
+        let log = std::fs::File::create(format!("{}/browser-{name}.log", env!("CARGO_TARGET_TMPDIR"))).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_obole"))
             .arg("--data")
             .arg(&data)
             .args(["--listen", &addresses[0], "--town-listen", &addresses[1], "--bank-listen", &addresses[2]])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         listens(ports[0], "obole");
@@ -180,7 +182,7 @@ async fn ana_enrols_on_the_products_own_pages_and_pays_bob_in_english() {
     browser.fits().await;
     browser.shows("6-accounts").await;
     browser.goes_to(&format!("http://localhost:{}/", obole.ports[1])).await;
-    browser.sees("main", "4.50€").await;
+    browser.sees("body", "4.50€").await;
     browser.fits().await;
     browser.shows("7-town").await;
     browser.ends(&obole.ports).await;
