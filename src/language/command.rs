@@ -146,6 +146,30 @@ pub enum RecipientRule {
     OnlyMention,
 }
 
+impl RecipientRule {
+    /// The section of the specification that it is a rule of.
+    pub fn section(self) -> &'static str {
+        match self {
+            RecipientRule::Introduced => "8, R2 (a)",
+            RecipientRule::AfterAmount => "8, R2 (b)",
+            RecipientRule::BeforeAmount => "8, R2 (c)",
+            RecipientRule::Campaign => "8, R3",
+            RecipientRule::OnlyMention => "8, R4",
+        }
+    }
+
+    /// What it goes by, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            RecipientRule::Introduced => "a word introduces the recipients",
+            RecipientRule::AfterAmount => "the recipients follow the sum",
+            RecipientRule::BeforeAmount => "the recipients stand right before the sum",
+            RecipientRule::Campaign => "the charity of the campaign",
+            RecipientRule::OnlyMention => "the only handle that is left",
+        }
+    }
+}
+
 /// Somebody to pay (or to ask), and how much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {

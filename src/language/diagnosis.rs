@@ -77,7 +77,8 @@ fn classified(text: &str) -> impl Iterator<Item = (usize, char, Class)> {
     })
 }
 
-fn first_unsafe(text: &str) -> Option<usize> {
+/// Where the first unsafe character, or the first direction mark between visible characters, stands.
+pub(super) fn first_unsafe(text: &str) -> Option<usize> {
     let mut visible_before = false;
     // The first of a run of direction marks that follow something visible.
     let mut pending = None;

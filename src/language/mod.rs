@@ -168,6 +168,44 @@ pub enum Silence {
     Empty,
 }
 
+impl Silence {
+    /// The section of the specification that decides it.
+    pub fn section(self) -> &'static str {
+        match self {
+            Silence::Repost | Silence::OwnPost | Silence::TooLong | Silence::NotConcerned => "2",
+            Silence::Example => "6, 1",
+            Silence::Negated => "6, 2",
+            Silence::NotAddressed => "6, 3",
+            Silence::Talk => "6, 5",
+            Silence::Empty => "12",
+        }
+    }
+
+    /// Why nothing is said, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Silence::Repost => "a repost",
+            Silence::OwnPost => "the bot's own post",
+            Silence::TooLong => "longer than 32 768 bytes",
+            Silence::NotConcerned => "neither the bot's name nor a gift to a campaign",
+            Silence::Example => "an example of the syntax",
+            Silence::Negated => "a *not* word stands at the verb",
+            Silence::NotAddressed => "not addressed to the processor",
+            Silence::Talk => "talk about paying, without a sum",
+            Silence::Empty => "no text",
+        }
+    }
+}
+
+/// Which rule decided what a text was read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// The section of the specification.
+    pub section: &'static str,
+    /// What it found, in a few words.
+    pub meaning: &'static str,
+}
+
 /// What a text was read as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
@@ -179,6 +217,20 @@ pub enum Reading {
     Reply(Reply),
     /// A near miss.
     Rejected(Rejection),
+}
+
+impl Reading {
+    /// The rule that decided; for an order, the one that chose whom to pay.
+    pub fn decision(&self) -> Decision {
+        let (section, meaning) = match self {
+            Reading::None(silence) => (silence.section(), silence.meaning()),
+            Reading::Order(Command::Payment(command)) => (command.chosen_by.section(), command.chosen_by.meaning()),
+            Reading::Order(Command::Cancel(_)) => ("7, 3", "a verb that cancels"),
+            Reading::Reply(_) => ("12", "a phrase of the private replies"),
+            Reading::Rejected(rejection) => (rejection.code.section(), rejection.code.meaning()),
+        };
+        Decision { section, meaning }
+    }
 }
 
 /// Reads one post or private message.

@@ -6,7 +6,7 @@
 use super::post::Post;
 use super::span::Span;
 use super::tokens::{Kind, Token};
-use super::vocabulary::{PHRASE_WORDS, PhraseRole, Word, vocabulary};
+use super::vocabulary::{NO_WORD, PHRASE_WORDS, PhraseRole, Word, vocabulary};
 
 /// A phrase that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Post<'_> {
         let words = self.tokens[first..=last].iter().map(|token| match &token.kind {
             Kind::Punctuation('/') => None,
             // What is no word is no word of a phrase.
-            _ => Some(token.word().copied().unwrap_or_default()),
+            _ => Some(token.word().unwrap_or(&NO_WORD)),
         });
         let role = vocabulary().phrase(words)?;
         Some(FoundPhrase { role, span: self.span(first).to(self.span(last)), first, last, whole: true })
@@ -74,7 +74,7 @@ impl Post<'_> {
     fn part_of_run(&self, first: usize, token: usize, slash: bool) -> Option<FoundPhrase> {
         let Token { kind: Kind::CjkWord(_), span, .. } = self.tokens.get(token)? else { return None };
         let run = span.of(self.text);
-        let role = |word: &Word| vocabulary().phrase(slash.then_some(None).into_iter().chain([Some(*word)]));
+        let role = |word: &Word| vocabulary().phrase(slash.then_some(None).into_iter().chain([Some(word)]));
         let prefix = vocabulary().cjk_prefix(run, role).map(|(role, length)| (role, Span::new(span.start, span.start + length)));
         let suffix = || vocabulary().cjk_suffix(run, role).map(|(role, start)| (role, Span::new(span.start + start, span.end)));
         let (role, span) = prefix.or_else(|| if slash { None } else { suffix() })?;

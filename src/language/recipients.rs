@@ -112,18 +112,26 @@ fn attach(post: &Post<'_>, kind: OrderKind, amount: &Candidate, phrases: &OwnPhr
 
 fn groups(post: &Post<'_>, kind: OrderKind) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for mention in post.others() {
+    let mut before: Option<usize> = None;
+    // The bot's own mentions are skipped, but they do not tear a list apart.
+    let mut linked = false;
+    for (mention, token) in post.tokens.iter().enumerate() {
+        let Kind::Mention(standing) = token.kind else { continue };
+        let joins = before.is_some_and(|before| list_sep(post, kind, before + 1, mention));
+        linked = joins && (linked || before.is_some_and(|before| !post.is_bot(before)));
+        before = Some(mention);
         match groups.last_mut() {
-            Some(group) if list_sep(post, kind, group.last() + 1, mention) => group.mentions.push(mention),
+            _ if standing == Mention::Bot => {}
+            Some(group) if linked => group.mentions.push(mention),
             _ => groups.push(Group { mentions: vec![mention], never: never_paid(post, kind, mention), attached: None }),
         }
     }
     groups
 }
 
-/// `list-sep`: what stands between two mentions of one group; the bot's own mentions are skipped.
+/// `list-sep`: what stands between two mentions of one group.
 fn list_sep(post: &Post<'_>, kind: OrderKind, from: usize, to: usize) -> bool {
-    let mut between = (from..to).filter(|token| !post.is_bot(*token)).peekable();
+    let mut between = (from..to).peekable();
     let sign = |token: &usize| matches!(post.tokens[*token].kind, Kind::Punctuation(',' | '&' | '+' | '、' | '،' | '，'));
     let sign = between.next_if(sign).is_some();
     let and = between.next_if(|token| and_word(post, *token)).is_some();

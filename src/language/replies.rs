@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::characters::{Class, characters, fold};
+use super::diagnosis::first_unsafe;
 use super::error::{Code, Edit, Fault};
 use super::span::Span;
 use super::vocabulary::vocabulary;
@@ -104,6 +105,11 @@ pub(super) fn reply(text: &str) -> Option<Result<Reply, Fault>> {
     }
     if matches!(outer.of(text), "?" | "？") {
         return Some(Ok(Reply { action: Action::Help, reference: None }));
+    }
+    // A direction mark between visible characters is no white space, and in no phrase.
+    let hidden = first_unsafe(text).is_some_and(|at| characters().first_class(&text[at..]).is(Class::DIRECTION));
+    if hidden {
+        return Some(Err(Fault::new(Code::ReplyUnknown, outer)));
     }
     let words = words(text);
     Some(answer(&words).unwrap_or_else(|| Err(Fault::new(Code::ReplyUnknown, outer))))

@@ -62,9 +62,9 @@ pub(super) enum Kind {
     /// CJK scales that touch a numeral; the power of ten if it is only one.
     Scales(Option<u32>),
     /// A word, and what the tables say about it.
-    Word(Word),
+    Word(&'static Word),
     /// A run of CJK letters, and the same.
-    CjkWord(Word),
+    CjkWord(&'static Word),
     /// Anything else that is visible, one character.
     Punctuation(char),
     /// Not the author's own.
@@ -91,8 +91,8 @@ impl Token {
     }
 
     /// What the tables say, for a word of either script.
-    pub(super) fn word(&self) -> Option<&Word> {
-        match &self.kind {
+    pub(super) fn word(&self) -> Option<&'static Word> {
+        match self.kind {
             Kind::Word(word) | Kind::CjkWord(word) => Some(word),
             _ => None,
         }
@@ -116,8 +116,8 @@ pub(super) fn tokens(text: &str, context: &Context<'_>) -> Vec<Token> {
         platform: context.platform,
         bot: context.bot,
         vocabulary: vocabulary(),
-        // A token is rarely shorter than four bytes.
-        tokens: Vec::with_capacity(text.len() / 4 + 1),
+        // With the white space before it, a token is rarely shorter than this.
+        tokens: Vec::with_capacity(text.len() / 5 + 1),
         at: 0,
         gap: Gap::Line,
         buffer: String::new(),
@@ -147,7 +147,10 @@ impl Lexer<'_> {
     fn run_to(&mut self, limit: usize) {
         while let Some(c) = self.text[self.at..limit].chars().next() {
             let class = characters().class(c);
-            if class.is(Class::SPACE) {
+            if class.is(Class::DIRECTION) && self.splits_what_is_seen() {
+                // Illegal here, so it is no white space; the post is refused if it is addressed (section 7, 1).
+                self.push(c.len_utf8(), Kind::Punctuation(c));
+            } else if class.is(Class::SPACE) {
                 let line = class.is(Class::LINE_BREAK) || self.gap == Gap::Line;
                 self.gap = if line { Gap::Line } else { Gap::Space };
                 self.at += c.len_utf8();
@@ -155,6 +158,20 @@ impl Lexer<'_> {
                 self.token(c, class, limit);
             }
         }
+    }
+
+    /// Whether something visible stands on both sides of the direction marks here.
+    fn splits_what_is_seen(&self) -> bool {
+        // Only the first of a run looks ahead; the others stand as it does.
+        let before = characters().class_before(self.text, self.at);
+        let follows_mark = matches!(self.tokens.last(), Some(Token { kind: Kind::Punctuation(c), span, .. })
+            if span.end == self.at && characters().class(*c).is(Class::DIRECTION));
+        if before.is(Class::SPACE) || self.at == 0 {
+            return follows_mark;
+        }
+        let rest = &self.text[self.at..];
+        let marks = characters().run(rest, Class::DIRECTION);
+        rest.len() > marks && !characters().first_class(&rest[marks..]).is(Class::SPACE)
     }
 
     fn push(&mut self, length: usize, kind: Kind) {
@@ -169,7 +186,7 @@ impl Lexer<'_> {
         if matches!(first, '#' | '＃')
             && let Some(name) = hashtag_at(visible, self.at)
         {
-            let role = self.tag_role(name);
+            let role = self.vocabulary.written_tag(name, &mut self.buffer);
             return self.push(first.len_utf8() + name.len(), Kind::Hashtag(role));
         }
         if (matches!(first, '@' | '＠') || (first == 'n' && self.platform == Platform::Nostr))
@@ -199,11 +216,6 @@ impl Lexer<'_> {
             return self.push(length, Kind::Word(word));
         }
         self.push(first.len_utf8(), Kind::Punctuation(first));
-    }
-
-    fn tag_role(&mut self, name: &str) -> Option<TagRole> {
-        super::characters::fold_word_into(name, &mut self.buffer);
-        self.vocabulary.tag(&self.buffer)
     }
 
     fn follows_word_or_digit(&self) -> bool {

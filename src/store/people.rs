@@ -70,17 +70,21 @@ impl Tx {
         if seen.is_empty() {
             return Ok(());
         }
+        // The platform stands in every row for the reason told at `record_outcomes`.
         let statement = sql_rows!(
             "UPDATE links SET handle = CASE WHEN u.handle = '' THEN links.handle ELSE u.handle END,
                               thread = COALESCE(u.thread, links.thread) FROM (
-               SELECT r.value ->> 'account' AS account, r.value ->> 'handle' AS handle, r.value ->> 'thread' AS thread FROM",
-            ") AS u WHERE links.platform = $2 AND links.account = u.account"
+               SELECT r.value ->> 'platform' AS platform, r.value ->> 'account' AS account, r.value ->> 'handle' AS handle,
+                      r.value ->> 'thread' AS thread FROM",
+            ") AS u WHERE links.platform = u.platform AND links.account = u.account"
         );
         let rows: Vec<_> = seen
             .iter()
-            .map(|(account, handle, thread)| json!({ "account": account, "handle": handle, "thread": thread }))
+            .map(
+                |(account, handle, thread)| json!({ "platform": platform, "account": account, "handle": handle, "thread": thread }),
+            )
             .collect();
-        self.run(statement, args![json!(rows).to_string(), platform.as_str()]).await?;
+        self.run(statement, args![json!(rows).to_string()]).await?;
         Ok(())
     }
 

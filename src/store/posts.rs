@@ -93,19 +93,21 @@ impl Tx {
             .filter(|(_, _, outcome)| *outcome != Outcome::Nothing)
             .map(|(channel, post, outcome)| {
                 let order = if let Outcome::Order(id) = outcome { Some(id.as_str()) } else { None };
-                json!({ "channel": channel.as_str(), "post": post, "outcome": outcome.as_str(), "order": order })
+                json!({ "platform": platform, "channel": channel.as_str(), "post": post, "outcome": outcome.as_str(), "order": order })
             })
             .collect();
         if meant.is_empty() {
             return Ok(());
         }
+        // The platform stands in every row, although it is one: given as a value of its own, SQLite begins with all posts of the
+        // platform and reads the whole list again for each of them.
         let statement = sql_rows!(
             "UPDATE posts SET outcome = u.outcome, order_id = u.order_id FROM (
-               SELECT r.value ->> 'channel' AS channel, r.value ->> 'post' AS post_id,
+               SELECT r.value ->> 'platform' AS platform, r.value ->> 'channel' AS channel, r.value ->> 'post' AS post_id,
                       r.value ->> 'outcome' AS outcome, r.value ->> 'order' AS order_id FROM",
-            ") AS u WHERE posts.platform = $2 AND posts.channel = u.channel AND posts.post_id = u.post_id"
+            ") AS u WHERE posts.platform = u.platform AND posts.channel = u.channel AND posts.post_id = u.post_id"
         );
-        self.run(statement, args![json!(meant).to_string(), platform.as_str()]).await?;
+        self.run(statement, args![json!(meant).to_string()]).await?;
         Ok(())
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn show(
         @if let Some(post) = &post {
             h2 { (words.how) }
             p { (words.how_lead) }
-            p.post { output #post { (post) } button type="button" data-copy="post" hidden { (words.copy) } }
+            p.post { output #post { (post) } button type="button" data-copy="post" { (words.copy) } }
         }
         p { a href="/enrol" { (words.not_linked) } }
     };

@@ -1,5 +1,7 @@
-//! The page of one order: what was asked and how it stands. Whoever has its address may read it, so it names neither payer nor
-//! account number, and no page leads to the bank's: that address goes to the payer alone.
+//! The page of one order: what was asked and how it stands.
+//!
+//! Whoever has its address may read it. So it names the payer by nothing but the link to the public post, and not even by that if the
+//! post says `#anonyme`; it shows no account number, and it never leads to the bank's page: that address goes to the payer alone.
 
 use std::sync::Arc;
 

@@ -51,7 +51,8 @@ pub(crate) fn document(page: &Page<'_>, body: &Markup) -> Html<String> {
                 link rel="stylesheet" href=(assets::address("obole.css"));
                 @for style in page.styles { link rel="stylesheet" href=(style); }
                 link rel="icon" href=(assets::address("obole.svg")) type="image/svg+xml";
-                script type="module" src=(assets::address("obole.js")) {}
+                // Another script of ours loads this one itself.
+                @if page.scripts.is_empty() { script type="module" src=(assets::address("obole.js")) {} }
                 @for script in page.scripts { script type="module" src=(script) {} }
                 @if let Some(seconds) = page.reload_seconds {
                     noscript { meta http-equiv="refresh" content=(seconds); }

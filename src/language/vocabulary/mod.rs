@@ -2,10 +2,12 @@
 //!
 //! All languages are live at once (section 1): a word is looked up, never a language chosen. The only question that a
 //! language answers is which *not* words undo which verbs (section 6, 2), so each word remembers where it comes from as a
-//! set of bits. Adding a language is adding its file and one line in [`LANGUAGE_SOURCES`].
+//! set of bits. Adding a language is adding its file and one line in `compile`.
 
+mod compile;
 mod currencies;
 mod file;
+mod listing;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -13,26 +15,14 @@ use std::sync::LazyLock;
 
 pub(super) use currencies::{Mark, MarkId, Named};
 pub use file::VocabularyError;
-use file::{LanguageFile, is_cjk, line_of};
+pub use listing::{Language, ServedCurrency, check_language, languages, served_currencies};
 
-use super::characters::{Class, characters, fold, fold_word_into};
+use compile::LANGUAGE_SOURCES;
+
+use super::characters::{Class, characters, fold_word_into};
 use super::command::VerbKind;
 use super::replies::Action;
 use crate::money::Currency;
-
-/// The language files: code and content. A verb in two of them belongs to both languages.
-const LANGUAGE_SOURCES: [(&str, &str); 10] = [
-    ("en", include_str!("../../../grammar/lang/en.toml")),
-    ("fr", include_str!("../../../grammar/lang/fr.toml")),
-    ("de", include_str!("../../../grammar/lang/de.toml")),
-    ("es", include_str!("../../../grammar/lang/es.toml")),
-    ("it", include_str!("../../../grammar/lang/it.toml")),
-    ("pt", include_str!("../../../grammar/lang/pt.toml")),
-    ("nl", include_str!("../../../grammar/lang/nl.toml")),
-    ("pl", include_str!("../../../grammar/lang/pl.toml")),
-    ("ja", include_str!("../../../grammar/lang/ja.toml")),
-    ("ar", include_str!("../../../grammar/lang/ar.toml")),
-];
 
 /// The longest phrase of V3 in words, a slash counted as one. Longer ones are refused when a file is checked, so that a
 /// phrase is a fixed number of look-ups.
@@ -146,6 +136,10 @@ pub(super) struct Word {
     phrase_word: u16,
 }
 
+/// A word that no table has.
+pub(super) static NO_WORD: Word =
+    Word { small: None, not: Languages(0), number: None, scale: None, money: None, slang: None, phrase_word: 0 };
+
 impl Word {
     /// Whether it is a word of some phrase of V3.
     pub(super) fn is_in_phrases(&self) -> bool {
@@ -181,33 +175,6 @@ pub(super) struct Vocabulary {
     languages: Vec<Language>,
 }
 
-/// One language as its file has it: for people who want to see the words.
-#[derive(Debug, Clone)]
-pub struct Language {
-    /// The code that names the file: `en`.
-    pub code: String,
-    /// What its speakers call it.
-    pub name: String,
-    /// V1, V2, V3 and V6: table, role, words, in the order of the file. The tables are called `hashtags`, `words`, `phrases` and
-    /// `replies`.
-    pub lists: Vec<(&'static str, &'static str, Vec<String>)>,
-    /// V4: number words and their values.
-    pub numbers: Vec<(String, u32)>,
-    /// V4: scales and their powers of ten.
-    pub scales: Vec<(String, u32)>,
-}
-
-/// A currency that is served, for people who want to see the marks (V5).
-#[derive(Debug, Clone)]
-pub struct ServedCurrency {
-    /// Which one.
-    pub currency: Currency,
-    /// Its symbols, exact.
-    pub symbols: Vec<String>,
-    /// Its words, folded.
-    pub words: Vec<String>,
-}
-
 /// The vocabularies of the embedded files.
 pub(super) fn vocabulary() -> &'static Vocabulary {
     #[expect(clippy::expect_used, reason = "the files are embedded and the first test reads them; there is nobody to report to")]
@@ -216,161 +183,10 @@ pub(super) fn vocabulary() -> &'static Vocabulary {
     &VOCABULARY
 }
 
-/// The languages that are read, in the order of section 13.
-pub fn languages() -> &'static [Language] {
-    &vocabulary().languages
-}
-
-/// The currencies that are served, in the order of V5.
-pub fn served_currencies() -> Vec<ServedCurrency> {
-    let table = &vocabulary().currencies;
-    let named = |map: &HashMap<Box<str>, MarkId, WordHasher>, currency| {
-        let of_currency = map.iter().filter(|(_, mark)| table.mark(**mark).alone == Some(currency));
-        let mut words: Vec<String> = of_currency.map(|(word, _)| word.to_string()).collect();
-        words.sort();
-        words
-    };
-    let rows = table.served.iter();
-    rows.map(|&(currency, _)| ServedCurrency {
-        currency,
-        symbols: named(&table.symbols, currency),
-        words: named(&table.words, currency),
-    })
-    .collect()
-}
-
-/// Checks a language file as the test suite checks ours: alone, and together with the other languages and the currencies.
-///
-/// `file` is what the error calls it; if its stem is the code of one of our languages, it is checked in that one's place.
-pub fn check_language(file: &str, source: &str) -> Result<(), VocabularyError> {
-    let stem = file.rsplit(['/', '\\']).next().unwrap_or(file).split('.').next().unwrap_or(file);
-    let mut sources: Vec<(&str, &str)> = LANGUAGE_SOURCES.into_iter().filter(|(code, _)| *code != stem).collect();
-    // Last, so that a clash with another language is reported in the file that is being checked.
-    sources.push((file, source));
-    Vocabulary::compile(&sources, currencies::SOURCE).map(|_| ())
-}
-
 impl Vocabulary {
-    fn compile(sources: &[(&str, &str)], currency_source: &str) -> Result<Vocabulary, VocabularyError> {
-        let currencies = currencies::Currencies::compile(currency_source).map_err(|message| VocabularyError {
-            file: "currencies.toml".to_owned(),
-            line: 0,
-            message,
-        })?;
-        let mut compiled = Vocabulary {
-            tags: HashMap::default(),
-            words: HashMap::default(),
-            phrases: HashMap::default(),
-            replies: HashMap::default(),
-            symbol_initials: initials(currencies.symbols.keys()),
-            code_lengths: currencies.codes.keys().fold(0, |lengths, code| lengths | 1 << code.chars().count().min(31)),
-            currencies,
-            cjk_letters: 0,
-            languages: Vec::new(),
-        };
-        let mut phrase_words = HashMap::new();
-        for (index, (file, source)) in sources.iter().enumerate() {
-            let parsed = LanguageFile::read(file, source)?;
-            compiled.add_language(Languages(1 << index), &parsed, &mut phrase_words).map_err(|(at, message)| VocabularyError {
-                file: (*file).to_owned(),
-                line: line_of(source, at),
-                message,
-            })?;
-            compiled.languages.push(Language::of(file, &parsed));
-        }
-        for (word, mark) in &compiled.currencies.words {
-            compiled.words.entry(word.clone()).or_default().money = Some(*mark);
-        }
-        for (word, code) in &compiled.currencies.slang {
-            compiled.words.entry(word.clone()).or_default().slang = Some(*code);
-        }
-        let cjk = compiled.words.keys().filter(|word| is_cjk(word));
-        compiled.cjk_letters = cjk.map(|word| word.chars().count()).max().unwrap_or(0);
-        Ok(compiled)
-    }
-
-    /// Adds one file's words; a clash with what is there says where in this file it was found.
-    fn add_language(
-        &mut self,
-        language: Languages,
-        file: &LanguageFile,
-        phrase_words: &mut HashMap<String, u16>,
-    ) -> Result<(), (usize, String)> {
-        for file::Entry { role, word, folded } in file.entries() {
-            let clash = |other: String| {
-                let what = format!("{:?} is {other} in another language", word.get_ref());
-                (word.span().start, format!("[{}] {}: {what}", role.table, role.name))
-            };
-            match role.table {
-                "hashtags" => {
-                    let tag = self.tags.entry(folded.into()).or_insert_with(|| tag_role(role.name, Languages::default()));
-                    match (tag, tag_role(role.name, language)) {
-                        (TagRole::Verb(there, languages), TagRole::Verb(here, _)) if *there == here => languages.0 |= language.0,
-                        (there, here) if *there == here => {}
-                        (there, _) => return Err(clash(format!("{there:?}"))),
-                    }
-                }
-                "words" if role.name == "not" => self.words.entry(folded.into()).or_default().not.0 |= language.0,
-                "words" => {
-                    let here = small_word(role.name);
-                    match self.words.entry(folded.into()).or_default().small.replace(here) {
-                        Some(there) if there != here => return Err(clash(format!("{there:?}"))),
-                        _ => {}
-                    }
-                }
-                "phrases" => {
-                    let here = phrase_role(role.name);
-                    let key = self.phrase_key(&folded, phrase_words);
-                    match self.phrases.insert(key, here) {
-                        Some(there) if there != here => return Err(clash(format!("{there:?}"))),
-                        _ => {}
-                    }
-                }
-                _ => {
-                    let here = Action::named(role.name).ok_or_else(|| (word.span().start, format!("no action {}", role.name)))?;
-                    match self.replies.insert(folded.into(), here) {
-                        Some(there) if there != here => return Err(clash(there.as_str().to_owned())),
-                        _ => {}
-                    }
-                }
-            }
-        }
-        for (table, list) in [("numbers", &file.numbers), ("scales", &file.scales)] {
-            for (word, value) in list {
-                let entry = self.words.entry(fold(word).into()).or_default();
-                let place = if table == "numbers" { &mut entry.number } else { &mut entry.scale };
-                match place.replace(*value.get_ref()) {
-                    Some(there) if there != *value.get_ref() => {
-                        let message = format!("[{table}] {word:?} is {there} in another language");
-                        return Err((value.span().start, message));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let both = |word: &Word| word.small.is_some() && word.not != Languages::default();
-        match file.entries().find(|entry| entry.role.table == "words" && self.words.get(entry.folded.as_str()).is_some_and(both)) {
-            Some(entry) => {
-                Err((entry.word.span().start, format!("[words] {:?} has another role in another language", entry.word.get_ref())))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn phrase_key(&mut self, phrase: &str, phrase_words: &mut HashMap<String, u16>) -> [u16; PHRASE_WORDS] {
-        let slash = phrase.starts_with('/').then_some(SLASH);
-        let mut words = Vec::new();
-        for word in phrase.trim_start_matches('/').split(' ') {
-            let next = u16::try_from(phrase_words.len()).unwrap_or(u16::MAX - SLASH - 1) + SLASH + 1;
-            let number = *phrase_words.entry(word.to_owned()).or_insert(next);
-            self.words.entry(word.into()).or_default().phrase_word = number;
-            words.push(number);
-        }
-        let mut key = [0; PHRASE_WORDS];
-        for (place, number) in key.iter_mut().zip(slash.into_iter().chain(words)) {
-            *place = number;
-        }
-        key
+    /// What V1 says about a hashtag's name as written.
+    pub(super) fn written_tag(&self, written: &str, buffer: &mut String) -> Option<TagRole> {
+        look_up(&self.tags, written, buffer).copied()
     }
 
     /// What V1 says about a hashtag's name, folded.
@@ -379,9 +195,8 @@ impl Vocabulary {
     }
 
     /// What the tables say about a word as written.
-    pub(super) fn word(&self, written: &str, buffer: &mut String) -> Word {
-        fold_word_into(written, buffer);
-        self.words.get(buffer.as_str()).copied().unwrap_or_default()
+    pub(super) fn word(&self, written: &str, buffer: &mut String) -> &Word {
+        look_up(&self.words, written, buffer).unwrap_or(&NO_WORD)
     }
 
     /// The longest prefix of a CJK run that `wanted` accepts, and its length in bytes.
@@ -389,26 +204,18 @@ impl Vocabulary {
         let ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).take(self.cjk_letters);
         let mut buffer = String::new();
         // Ascending, so the last one found is the longest.
-        ends.filter_map(|end| Some((wanted(&self.cjk_word(&run[..end], &mut buffer)?)?, end))).last()
+        ends.filter_map(|end| Some((wanted(look_up(&self.words, &run[..end], &mut buffer)?)?, end))).last()
     }
 
     /// The longest suffix of a CJK run that `wanted` accepts, and where it starts.
     pub(super) fn cjk_suffix<T>(&self, run: &str, wanted: impl Fn(&Word) -> Option<T>) -> Option<(T, usize)> {
         let starts = run.char_indices().rev().map(|(at, _)| at).take(self.cjk_letters);
         let mut buffer = String::new();
-        starts.filter_map(|start| Some((wanted(&self.cjk_word(&run[start..], &mut buffer)?)?, start))).last()
-    }
-
-    /// As [`Vocabulary::word`]; most runs are written as the tables are, and need no folding.
-    fn cjk_word(&self, written: &str, buffer: &mut String) -> Option<Word> {
-        self.words.get(written).copied().or_else(|| {
-            let folded = written.chars().all(|c| characters().class(c).is(Class::FOLDED));
-            if folded { None } else { Some(self.word(written, buffer)) }
-        })
+        starts.filter_map(|start| Some((wanted(look_up(&self.words, &run[start..], &mut buffer)?)?, start))).last()
     }
 
     /// What a sequence of words says, a slash being `None`.
-    pub(super) fn phrase(&self, words: impl Iterator<Item = Option<Word>>) -> Option<PhraseRole> {
+    pub(super) fn phrase<'w>(&self, words: impl Iterator<Item = Option<&'w Word>>) -> Option<PhraseRole> {
         let mut key = [0; PHRASE_WORDS];
         for (place, word) in key.iter_mut().zip(words) {
             *place = word.map_or(SLASH, |word| word.phrase_word);
@@ -471,8 +278,7 @@ impl Vocabulary {
         if self.code_lengths & 1 << letters.chars().count().min(31) == 0 {
             return None;
         }
-        fold_word_into(letters, buffer);
-        let entry = self.currencies.codes.get(buffer.as_str())?;
+        let entry = look_up(&self.currencies.codes, letters, buffer)?;
         // Full-width capitals fold like ASCII ones, so the test for capitals folds as well.
         let capitals = || letters.chars().all(char::is_uppercase);
         (!entry.capitals_only || capitals()).then_some(FoundMark { mark: entry.mark, length: letters.len() })
@@ -495,66 +301,14 @@ impl Vocabulary {
     }
 }
 
-impl Language {
-    fn of(file: &str, parsed: &LanguageFile) -> Language {
-        let lists = parsed.lists().into_iter();
-        let numbers = |map: &std::collections::BTreeMap<String, toml::Spanned<u32>>| {
-            let mut list: Vec<(String, u32)> = map.iter().map(|(word, value)| (word.clone(), *value.get_ref())).collect();
-            list.sort_by_key(|(_, value)| *value);
-            list
-        };
-        Language {
-            code: file.to_owned(),
-            name: parsed.name.clone(),
-            lists: lists
-                .map(|(role, words)| (role.table, role.name, words.iter().map(|word| word.get_ref().clone()).collect()))
-                .collect(),
-            numbers: numbers(&parsed.numbers),
-            scales: numbers(&parsed.scales),
+/// The entry of a text in a table of folded keys. Most text is written as it folds, and is not folded for that.
+fn look_up<'t, T>(table: &'t HashMap<Box<str>, T, WordHasher>, written: &str, buffer: &mut String) -> Option<&'t T> {
+    table.get(written).or_else(|| {
+        let folded = |c: char| if c.is_ascii() { !c.is_ascii_uppercase() } else { characters().class(c).is(Class::FOLDED) };
+        if written.chars().all(folded) {
+            return None;
         }
-    }
-}
-
-/// The capitals that symbols with letters begin with, and whether another letter does.
-fn initials<'s>(symbols: impl Iterator<Item = &'s Box<str>>) -> (u32, bool) {
-    symbols.fold((0, false), |(capitals, others), symbol| match symbol.chars().next() {
-        Some(letter @ 'A'..='Z') => (capitals | 1 << (u32::from(letter) - u32::from('A')), others),
-        Some(c) => (capitals, others || characters().class(c).is(Class::LETTER)),
-        None => (capitals, others),
+        fold_word_into(written, buffer);
+        table.get(buffer.as_str())
     })
-}
-
-fn tag_role(name: &str, languages: Languages) -> TagRole {
-    match name {
-        "send" => TagRole::Verb(VerbKind::Send, languages),
-        "give" => TagRole::Verb(VerbKind::Give, languages),
-        "request" => TagRole::Verb(VerbKind::Request, languages),
-        "cancel" => TagRole::Verb(VerbKind::Cancel, languages),
-        "each" => TagRole::Each,
-        "split" => TagRole::Split,
-        "anonymous" => TagRole::Anonymous,
-        "receipt" => TagRole::Receipt,
-        "recurring" => TagRole::Recurring,
-        _ => TagRole::Example,
-    }
-}
-
-fn small_word(name: &str) -> SmallWord {
-    match name {
-        "to" => SmallWord::To,
-        "from" => SmallWord::From,
-        "aside" => SmallWord::Aside,
-        "thanks" => SmallWord::Thanks,
-        "and" => SmallWord::And,
-        _ => SmallWord::After,
-    }
-}
-
-fn phrase_role(name: &str) -> PhraseRole {
-    match name {
-        "each" => PhraseRole::Each,
-        "split" => PhraseRole::Split,
-        "recurring" => PhraseRole::Recurring,
-        _ => PhraseRole::Pledge,
-    }
 }

@@ -114,12 +114,12 @@ fn enrolment(state: &PlaygroundState, words: &Enrol, stands: Option<&EnrolmentSt
         ol.steps {
             li class=(class(1)) {
                 (words.one)
-                @if let (1, Some(stands)) = (now, stands) { (bank_step(words, stands)) }
+                @if let (1, Some(stands)) = (now, stands) { (bank_step(words, stands, me.person.username())) }
             }
             li class=(class(2)) {
                 (words.two)
                 @if let (2, Some(code)) = (now, stands.and_then(|stands| stands.code.as_ref())) {
-                    p.code { output #play-code { (code) } button.small type="button" data-copy="play-code" hidden { (words.two_copy) } }
+                    p.code { output #play-code { (code) } button.small type="button" data-copy="play-code" { (words.two_copy) } }
                     form method="post" action="/play/code" { button.primary { (words.two_go) } }
                     p.quiet { (words.two_wait) }
                 }
@@ -135,11 +135,11 @@ fn enrolment(state: &PlaygroundState, words: &Enrol, stands: Option<&EnrolmentSt
                 }
             }
         }
-        @if now > 0 { p.quiet { a href={ (state.obole_url) "/enrol" } { (state.obole_url) "/enrol" } } }
+        @if now > 0 { p.quiet { a href={ (state.obole_url) "/enrol" } { (words.own_page) } } }
     }
 }
 
-fn bank_step(words: &Enrol, stands: &EnrolmentState) -> Markup {
+fn bank_step(words: &Enrol, stands: &EnrolmentState, username: &str) -> Markup {
     html! {
         @for iban in &stands.accounts {
             form method="post" action="/play/account" {
@@ -149,7 +149,8 @@ fn bank_step(words: &Enrol, stands: &EnrolmentState) -> Markup {
         }
         @if let Some(page) = &stands.authorise_at {
             form method="post" action="/play/consent" { button.primary { (words.one_go) } }
-            p { a href=(page) target="_blank" rel="noopener" { (words.one_page) } }
+            // The sandbox bank fills in who answers.
+            p { a href={ (page) "?login=" (username) } target="_blank" rel="noopener" { (words.one_page) } }
         }
     }
 }

@@ -1,5 +1,5 @@
 // Keeps the page to play on up to date. A part in which somebody is typing is left alone until the next time.
-import { put, offerCopies } from "/assets/obole.js";
+import { put } from "/assets/obole.js";
 
 const play = document.getElementById("play");
 const answer = document.getElementById("answer");
@@ -16,12 +16,8 @@ async function refresh() {
     for (const [id, piece] of Object.entries(pieces)) {
       const place = document.getElementById("piece-" + id);
       const focused = document.activeElement;
-      if (place.contains(focused) && focused.matches("input, textarea, button, a")) {
-        // Where a button was pressed nothing is lost by waiting; a field keeps what is typed.
-        if (focused.matches("input, textarea")) continue;
-      }
+      if (place.contains(focused) && focused.matches("input, textarea")) continue;
       put(place, piece);
-      offerCopies(place);
     }
     if (answer && document.activeElement !== answer && answer.value === answer.dataset.suggested) {
       answer.value = answer.dataset.suggested = suggested ?? "";

@@ -16,7 +16,7 @@ language_file! {
     }
     enrol: Enrol {
         title, lead, phrase, phrase_hint, phrase_example, begin, one, one_go, one_page, two, two_go,
-        two_copy, two_wait, three, three_yes, three_no, ended, choose,
+        two_copy, two_wait, three, three_yes, three_no, ended, choose, own_page,
     }
     post: Post {
         title, lead, label, go, or_try, timeline, nothing, delete, edited, not_linked,

@@ -14,20 +14,15 @@ for (const element of document.querySelectorAll("[data-live]")) {
   addEventListener("pagehide", () => events.close());
 }
 
-// Copy buttons: hidden until there is something to copy with.
-export function offerCopies(root) {
-  for (const button of root.querySelectorAll("button[data-copy][hidden]")) {
-    if (!navigator.clipboard) continue;
-    button.hidden = false;
-    const label = button.textContent;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-      button.textContent = "✓ " + label;
-      setTimeout(() => { button.textContent = label; }, 2000);
-    });
-  }
-}
-offerCopies(document);
+// Copy buttons: the style shows them only where there is something to copy with.
+if (navigator.clipboard) document.documentElement.classList.add("can-copy");
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+  button.classList.add("copied");
+  setTimeout(() => button.classList.remove("copied"), 2000);
+});
 
 // An enrolment that waits for a private message goes on when it has come.
 const waiting = document.querySelector("[data-await-step]");

@@ -116,7 +116,7 @@ fn code(state: &Web, words: &Enrol, enrolment: &Enrolment, until: Timestamp) -> 
         p.code {
             span.quiet { (words.code_label) }
             output #code { (shown) }
-            button type="button" data-copy="code" hidden { (words.code_copy) }
+            button type="button" data-copy="code" { (words.code_copy) }
         }
         p role="status" data-await-step="awaiting_code" { (words.code_waiting) }
         p.quiet { (fill(&words.code_until, &[("time", &time_of_day(until))])) }

@@ -242,15 +242,19 @@ fn the_worst_ten_kilobytes_are_read_in_linear_time() {
         }
         text
     };
-    // Without optimisation the code takes some thirty times as long, and machines are shared.
-    let (turns, most, slack) = if cfg!(debug_assertions) { (1, 600, 200) } else { (3, 5, 2) };
     let time = |text: &str| {
-        let turns = (0..turns).map(|_| {
-            let start = Instant::now();
-            std::hint::black_box(read(text, &context));
-            start.elapsed()
-        });
-        turns.min().unwrap_or_default()
+        let start = Instant::now();
+        std::hint::black_box(read(text, &context));
+        start.elapsed().as_micros()
+    };
+    // Without optimisation the code takes some thirty times as long.
+    let most = if cfg!(debug_assertions) { 600_000 } else { 5_000 };
+    // Machines are shared, so a time that is too long is taken again; a real one stays.
+    let in_time = |short: &str, long: &str| {
+        (0..8).any(|_| {
+            let short = time(short);
+            short < most && time(long) < 8 * short + 5_000
+        })
     };
     for start in ["@obole #send ", "@obole #send 20€ @bob ", "@obole "] {
         for part in PIECES.iter().chain(&[
@@ -267,13 +271,7 @@ fn the_worst_ten_kilobytes_are_read_in_linear_time() {
             "\n>x",
             "\u{200e}",
         ]) {
-            let ten = time(&long(start, part, 10_000));
-            assert!(ten.as_millis() < most, "{start:?} {part:?}: {ten:?}");
-            if start.len() > 14 {
-                continue;
-            }
-            let thirty = time(&long(start, part, 30_000));
-            assert!(thirty.as_millis() < 5 * ten.as_millis() + slack, "{start:?} {part:?}: {ten:?}, then {thirty:?}");
+            assert!(in_time(&long(start, part, 10_000), &long(start, part, 32_000)), "{start:?} {part:?}");
         }
     }
 }
