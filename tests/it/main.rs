@@ -3,6 +3,7 @@
 
 mod bank;
 mod browser;
+mod directory;
 mod language;
 mod layers;
 mod mastodon;
