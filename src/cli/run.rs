@@ -77,7 +77,7 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
         clock,
         entropy,
         policy: Policy { limits: config.limits.clone(), timing: config.timing.clone() },
-        secret: CodeSecret::new(*config.secrets.pepper.expose_secret()),
+        secret: CodeSecret::new(*config.secrets.key.expose_secret()),
         public_url: config.web.public_url.to_string(),
     });
     let (payees, campaigns) = entries(&config);

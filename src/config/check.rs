@@ -103,13 +103,8 @@ fn web(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<WebSection> {
 fn secrets(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<SecretsSection> {
     let mut section = reader.section(root, "secrets");
     let key = secret_bytes(reader, &mut section, "key", "key_file");
-    let pepper = secret_bytes(reader, &mut section, "pepper", "pepper_file");
     reader.finish(section);
-    let ((key, _), (pepper, place)) = (key?, pepper?);
-    if key.expose_secret() == pepper.expose_secret() {
-        return Err(reader.note(&place, "is the same as secrets.key", Some("make each with: openssl rand -hex 32".to_owned())));
-    }
-    Ok(SecretsSection { key, pepper })
+    Ok(SecretsSection { key: key? })
 }
 
 fn secret_bytes(
@@ -117,7 +112,7 @@ fn secret_bytes(
     section: &mut Section<'_>,
     key: &'static str,
     key_file: &'static str,
-) -> Outcome<(SecretBox<[u8; 32]>, Place)> {
+) -> Outcome<SecretBox<[u8; 32]>> {
     let Some((text, place)) = reader.secret(section, key, key_file)? else { return Err(reader.missing(section, key)) };
     let mut bytes = Box::new([0; 32]);
     let text = text.expose_secret();
@@ -127,7 +122,7 @@ fn secret_bytes(
             for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
                 *byte = pair.iter().fold(0, |byte, digit| byte << 4 | digit);
             }
-            Ok((SecretBox::new(bytes), place))
+            Ok(SecretBox::new(bytes))
         }
         _ => {
             let count = text.chars().count();

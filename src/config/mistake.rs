@@ -128,7 +128,7 @@ pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
 }
 
 /// Keys whose values are secret, wherever they stand.
-const SECRET_KEYS: [&str; 5] = ["key", "pepper", "access_token", "bearer_token", "password"];
+const SECRET_KEYS: [&str; 4] = ["key", "access_token", "bearer_token", "password"];
 
 /// The text with secrets replaced by stars, byte for byte, so that every place in it stays where it was: the given places, and for
 /// files that cannot be parsed whatever follows the name of a secret key on its line, or stands before the at sign of a URL.

@@ -72,13 +72,11 @@ pub struct WebSection {
     pub public_url: Url,
 }
 
-/// `[secrets]`: 32 bytes each, written as 64 hex digits.
+/// `[secrets]`: 32 bytes, written as 64 hex digits.
 #[derive(Debug)]
 pub struct SecretsSection {
-    /// What personal data in the store is encrypted with.
+    /// What confirmation and enrolment codes are derived from.
     pub key: SecretBox<[u8; 32]>,
-    /// What confirmation and enrolment codes are keyed with.
-    pub pepper: SecretBox<[u8; 32]>,
 }
 
 /// `[platforms.NAME]`, by `kind`.

@@ -5,16 +5,10 @@ use secrecy::ExposeSecret as _;
 
 const EXAMPLE: &str = include_str!("../../obole.example.toml");
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-const PEPPER: &str = "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// The example's secrets lie in files that the tests do not have.
 fn environment() -> Environment {
-    let variables = [
-        ("OBOLE_SECRETS_KEY", KEY),
-        ("OBOLE_SECRETS_PEPPER", PEPPER),
-        ("OBOLE_PLATFORMS_MASTODON_ACCESS_TOKEN", "hush"),
-        ("PATH", "/bin"),
-    ];
+    let variables = [("OBOLE_SECRETS_KEY", KEY), ("OBOLE_PLATFORMS_MASTODON_ACCESS_TOKEN", "hush"), ("PATH", "/bin")];
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect()
 }
 
@@ -135,7 +129,7 @@ goal = "50.000 EUR"
     line 4: web.public_url is missing (or set the environment variable OBOLE_WEB_PUBLIC_URL)
     line 5: web.listen has to be a text in quotation marks, not integer
     line 6: web.public_ulr is not a key that Obole knows (did you mean public_url?)
-    line 9: secrets.colour is not a key that Obole knows (known here: key, key_file, pepper, pepper_file)
+    line 9: secrets.colour is not a key that Obole knows (known here: key, key_file)
     line 10: platforms.Town is not a name (names have the characters a-z 0-9 - and _ only)
     line 12: platforms.town.access_token is missing (or set the environment variable OBOLE_PLATFORMS_TOWN_ACCESS_TOKEN)
     line 13: platforms.town.kind has to be mastodon
@@ -172,7 +166,6 @@ fn an_empty_file_lists_all_that_is_missing() {
     banks names no bank
     platforms names no social network
     secrets.key is missing
-    secrets.pepper is missing
     store.url is missing
     web.listen is missing
     web.public_url is missing

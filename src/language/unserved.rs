@@ -4,7 +4,9 @@ use super::amounts::{Dressed, Walk};
 use super::characters::{Class, characters};
 use super::error::{Code, Edit, Fault};
 use super::span::Span;
-use super::tokens::{Kind, is_three_capitals};
+use super::tokens::{Kind, Token, is_three_capitals};
+use super::vocabulary::vocabulary;
+use crate::money::Currency;
 
 impl Walk<'_> {
     /// Section 5.6.
@@ -29,15 +31,26 @@ impl Walk<'_> {
             return Some(unknown(self.tokens[next].span));
         }
         let Some(Kind::Word(word)) = self.kind(next) else { return None };
-        let span = self.tokens[next].span;
+        let Token { span, .. } = self.tokens[next];
+        let touches = self.tokens[next].touches();
+        // A numeral with a mark before it is an amount already (`€20 FOR @bob`), unless what follows says other money.
+        let marked = left.filter(|_| !touches).map(|(_, mark)| vocabulary().mark(mark));
         match word.slang {
-            Some(Some(code)) => {
-                let space = if self.tokens[next].touches() { " " } else { "" };
-                let edit = Edit::replace(span, format!("{space}{code}"));
-                Some(Fault::with(Code::CurrencyUnknown, span, vec![edit]))
-            }
+            Some(Some(code)) => match marked {
+                Some(mark) if mark.names.contains(&code) => None,
+                Some(_) => Some(unknown(span)),
+                None => {
+                    let space = if touches { " " } else { "" };
+                    let edit = Edit::replace(span, format!("{space}{code}"));
+                    Some(Fault::with(Code::CurrencyUnknown, span, vec![edit]))
+                }
+            },
             Some(None) => Some(unknown(span)),
-            None => is_three_capitals(span.of(self.text)).then(|| unknown(span)),
+            None => {
+                let written = span.of(self.text);
+                let money = is_three_capitals(written) && (marked.is_none() || written.parse::<Currency>().is_ok());
+                money.then(|| unknown(span))
+            }
         }
     }
 

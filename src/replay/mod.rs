@@ -1,9 +1,9 @@
 //! Replay: recorded platform events through the same intake as live streams.
 //!
-//! A file is read line by line ([`lines`]), each line is told apart and decoded
-//! ([`recorded`](crate::platform::recorded)), and what may concern us goes to the ledger in batches, as a stream's batches do. The
-//! application it belongs to is whole except for its outside: its platforms are stand-ins that send nothing, it has no
-//! banks, and nobody delivers effects. What the orders would have said and done stays in the store's queue.
+//! A file is read line by line, each line is told apart and decoded ([`recorded`]), and what may concern us goes to the ledger in
+//! batches, as a stream's batches do. The application it belongs to is whole except for its outside: its platforms are stand-ins
+//! that send nothing, it has no banks, and nobody delivers effects. What the orders would have said and done stays in the store's
+//! queue.
 //!
 //! What it promises: memory does not grow with the file; a line that cannot be read is counted and named and never ends the
 //! replay; the same file replayed into the same store again makes no second order.

@@ -1,8 +1,8 @@
 //! Recorded events: one line of a file is what one of the networks sent.
 //!
 //! Which network a line is from is seen line by line from the names of its outermost fields, so recordings of all of them may stand in
-//! one file. What is read becomes the same events that a live stream brings; the forms are told in [`bluesky`](super::bluesky),
-//! [`x`](super::x) and in Mastodon's documents.
+//! one file. What is read becomes the same events that a live stream brings; the forms are told in [`bluesky`],
+//! [`x`] and in Mastodon's documents.
 //!
 //! | outermost fields | form |
 //! |---|---|

@@ -54,9 +54,15 @@ pub(super) struct Scene {
 impl Me {
     /// What to answer to the newest question of Obole, while an order waits for it.
     pub(super) fn suggestion(&self) -> Option<String> {
-        let waits = self.orders.iter().any(|order| matches!(order.state, OrderState::AwaitingConfirmation { .. }));
-        waits.then(|| self.messages.iter().filter(|message| is_from_bot(message)).find_map(|message| answer_in(&message.text)))?
+        let mut waiting = self.orders.iter().filter(|order| matches!(order.state, OrderState::AwaitingConfirmation { .. }));
+        let post = waiting.next()?.source.native_id.parse().ok()?;
+        answer_since(post, &self.messages)
     }
+}
+
+/// What the newest question asks for, if it came after this post: the code of a question before it is another order's.
+fn answer_since(post: u64, messages: &[Message]) -> Option<String> {
+    messages.iter().filter(|message| is_from_bot(message) && message.id > post).find_map(|message| answer_in(&message.text))
 }
 
 /// Whether Obole wrote it.
@@ -124,7 +130,27 @@ async fn statement(state: &PlaygroundState, holder: String, iban: &crate::iban::
 
 #[cfg(test)]
 mod tests {
-    use super::answer_in;
+    use super::{answer_in, answer_since};
+    use crate::sandbox::person::Message;
+    use crate::sandbox::seed::BOT;
+
+    #[test]
+    fn the_code_of_an_earlier_question_is_no_answer_to_a_later_post() {
+        let message = |id, from: &str, text: &str| Message {
+            id,
+            from: from.to_owned(),
+            text: text.to_owned(),
+            at: String::new(),
+            is_private: true,
+            is_edited: false,
+        };
+        let asked = message(2, BOT, "YES 111111");
+        let newest_first = [message(4, "ana", "YES 333333"), asked.clone()];
+        assert_eq!(answer_since(1, &newest_first).as_deref(), Some("YES 111111"));
+        assert_eq!(answer_since(3, &newest_first), None, "the question about post 3 has not come yet");
+        let answered = [message(5, BOT, "YES 222222"), asked];
+        assert_eq!(answer_since(3, &answered).as_deref(), Some("YES 222222"));
+    }
 
     #[test]
     fn the_answer_is_found_in_the_question() {

@@ -20,7 +20,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A phone of today.
 const PHONE: (u32, u32) = (390, 844);
 /// A larger screen.
-const DESK: u32 = 1100;
+const DESK: (u32, u32) = (1100, 960);
 /// The narrowest that pages are made for.
 const NARROW: u32 = 320;
 
@@ -142,7 +142,7 @@ impl Browser {
         let address = format!("http://127.0.0.1:{}", driver.port);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&address).await.unwrap();
         let browser = Browser { client, driver, name };
-        browser.is_wide(PHONE.0).await;
+        browser.has_screen(PHONE).await;
         browser
     }
 
@@ -154,16 +154,16 @@ impl Browser {
         self.special("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
     }
 
-    async fn is_wide(&self, width: u32) {
-        let screen = json!({ "width": width, "height": PHONE.1, "deviceScaleFactor": 1, "mobile": false });
+    async fn has_screen(&self, (width, height): (u32, u32)) {
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
-    /// Leaves a picture of the page on a larger screen.
+    /// Leaves a picture of the page's beginning on a larger screen.
     pub(super) async fn shows_on_a_desk(&self, what: &str) {
-        self.is_wide(DESK).await;
-        self.shows(what).await;
-        self.is_wide(PHONE.0).await;
+        self.has_screen(DESK).await;
+        self.takes_picture(what, false).await;
+        self.has_screen(PHONE).await;
     }
 
     /// Types an address.
@@ -235,7 +235,7 @@ impl Browser {
                 if (part.getBoundingClientRect().right > page.clientWidth + 1) over.push(part.tagName + '.' + part.className);
             return [page.scrollWidth - page.clientWidth, over.slice(0, 5).join(' ')];";
         for width in [NARROW, PHONE.0] {
-            self.is_wide(width).await;
+            self.has_screen((width, PHONE.1)).await;
             let found = self.client.execute(script, vec![]).await.unwrap();
             let over = found[0].as_i64().unwrap_or(i64::MAX);
             assert!(over <= 0, "{} is {over} pixels wider than a screen of {width}: {}", self.address().await, found[1]);
@@ -244,12 +244,16 @@ impl Browser {
 
     /// Leaves a picture of the whole page in `target/screenshots/`.
     pub(super) async fn shows(&self, what: &str) {
+        self.takes_picture(what, true).await;
+    }
+
+    async fn takes_picture(&self, what: &str, whole: bool) {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
         std::fs::create_dir_all(&directory).unwrap();
         // What sticks to the screen's edge would stick in the middle of the picture.
         self.client.execute("scrollTo(0, 0)", vec![]).await.unwrap();
-        let whole = json!({ "format": "png", "captureBeyondViewport": true, "fromSurface": true });
-        let picture = self.devtools("Page.captureScreenshot", whole).await;
+        let wanted = json!({ "format": "png", "captureBeyondViewport": whole, "fromSurface": true });
+        let picture = self.devtools("Page.captureScreenshot", wanted).await;
         let bytes = base64(picture["data"].as_str().unwrap());
         std::fs::write(directory.join(format!("{}-{what}.png", self.name)), bytes).unwrap();
     }
