@@ -50,6 +50,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/", get(accounts))
         .route("/accounts/{iban}", get(statement))
         .route("/approve/{authorisation}", get(ask).post(answer))
+        // Every browser asks for it.
+        .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
 }
 
 #[derive(Deserialize)]

@@ -136,6 +136,8 @@ fn sandbox() -> Router<Arc<Wire>> {
 
 fn for_people() -> Router<Arc<Wire>> {
     Router::new()
+        // Every browser asks for it.
+        .route("/favicon.ico", get(|| async { axum::http::StatusCode::NO_CONTENT }))
         .route("/", get(pages::front))
         .route("/{at_name}", get(pages::profile))
         .route("/{at_name}/{id}", get(pages::status))

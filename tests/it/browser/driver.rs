@@ -20,7 +20,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A phone of today.
 const PHONE: (u32, u32) = (390, 844);
 /// A larger screen.
-const DESK: (u32, u32) = (1100, 960);
+const DESK: (u32, u32) = (1100, 1130);
 /// The narrowest that pages are made for.
 const NARROW: u32 = 320;
 
