@@ -9,10 +9,10 @@ pub fn complain(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     code
 }
 
-/// Something that was asked for, on standard output.
-#[expect(clippy::print_stdout, reason = "this is what the command was called for")]
+/// Something that was asked for, on standard output. Whoever reads it may have read enough (`obole … | head`).
 pub fn say(text: &str) {
-    println!("{text}");
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Something beside what was asked for, on standard error, so that a program can read standard output.

@@ -85,7 +85,10 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
         tracing::warn!(%finding, "something about the payee directory");
     }
     let serving = Serving::start(app.clone());
-    let router = web::router(web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages()));
+    let mut pages = web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages());
+    // Whoever reaches a loopback address is this machine's proxy, and says on whose behalf.
+    pages.behind_proxy = config.web.listen.ip().is_loopback();
+    let router = web::router(pages);
     serving.serve_web(listeners, router);
     say(&format!("Obole {} serves {} and listens on {listen}", env!("CARGO_PKG_VERSION"), config.web.public_url));
     asked_to_stop().await;

@@ -205,10 +205,11 @@ stories! {
         story.ends().await;
     }
 
-    async fn a_bank_that_was_not_reached_is_called_again(story: TestApp) {
+    async fn a_bank_that_turned_us_away_is_called_again(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
-        story.world.bank.misbehave(once(FaultKind::Down, Operation::Initiate));
+        story.world.bank.misbehave(once(FaultKind::TooMany { retry_after_seconds: 3 }, Operation::Initiate));
         let post = story.pays("ana", GIFT).await;
+        story.bank_has_misbehaved().await;
         story.order_becomes(post, "ready").await;
         story.world.clock.advance(Duration::from_secs(5));
         story.order_becomes(post, "settled").await;

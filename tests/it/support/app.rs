@@ -228,6 +228,11 @@ impl TestApp {
         post
     }
 
+    /// Waits until the bank's faults have struck.
+    pub(crate) async fn bank_has_misbehaved(&self) {
+        eventually("the bank to misbehave", async || self.world.bank.faults().is_empty().then_some(())).await;
+    }
+
     /// Everything that was to be done is done.
     pub(crate) async fn rests(&self) {
         eventually("everything to be done", async || {
