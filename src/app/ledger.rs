@@ -1,6 +1,6 @@
 //! The ledger: the one place where anything is decided and committed, many at a time.
 //!
-//! Work arrives on a bounded channel. The ledger takes all that is waiting (up to [`BATCH`]), decides about it at one desk and
+//! Work arrives on a bounded channel. The ledger takes all that is waiting (up to `BATCH`), decides about it at one desk and
 //! commits once; then it answers everybody. A single piece of work is therefore never delayed on purpose, and a thousand that
 //! arrive together share one commit (group commit).
 //!

@@ -1,6 +1,6 @@
 //! The store: what Obole knows, in SQLite or PostgreSQL. SQL rows are the truth; nothing that matters lives in memory only.
 //!
-//! A caller opens a [`Tx`], uses its verbs and commits. Verbs take batches, so a thousand decisions are a handful of
+//! A caller opens a `Tx`, uses its verbs and commits. Verbs take batches, so a thousand decisions are a handful of
 //! statements and one commit. No network call is ever made while a transaction is open; the type is kept inside `app`, which
 //! holds to that.
 //!
