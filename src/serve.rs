@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::ledger::Ledger;
-use crate::app::{App, dispatch, expire, intake};
+use crate::app::{App, dispatch, expire, intake, watch};
 
 /// How long calls under way may take to end before the process stops all the same.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,6 +51,9 @@ impl Serving {
         let (clock_app, clock_ledger) = (app.clone(), ledger.clone());
         let passing = async move { expire::keep_expiring(&clock_app, &clock_ledger).await };
         serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(passing));
+        let watched = app.clone();
+        let watching = async move { watch::keep_watching(&watched).await };
+        serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(watching));
         for platform in app.platforms.values() {
             let listening = intake::keep_listening(app.clone(), ledger.clone(), platform.clone());
             serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(listening));

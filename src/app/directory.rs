@@ -175,6 +175,17 @@ pub async fn register(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEnt
     Ok(findings)
 }
 
+/// Takes out of the directory whoever is not in it any more: what an operator has struck from the configuration is not payable.
+pub async fn withdraw_all_but(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEntry]) -> Result<u64, StoreError> {
+    let slugs: Vec<&str> = payees.iter().map(|entry| entry.slug.as_str()).collect();
+    let tags: Vec<String> = campaigns.iter().map(|entry| folded(&entry.tag)).collect();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let mut tx = app.store.begin().await?;
+    let withdrawn = tx.withdraw_all_but(&slugs, &tags).await?;
+    tx.commit().await?;
+    Ok(withdrawn)
+}
+
 impl PayeeEntry {
     /// The entry as it is stored if it is new; one that exists keeps its id and its frozen mark.
     fn as_payee(&self, app: &App) -> Payee {

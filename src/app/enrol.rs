@@ -4,6 +4,8 @@
 //! ask the bank. The last step, which makes somebody a payer, goes through the ledger, because it also wakes the orders that
 //! waited for this person.
 
+use subtle::ConstantTimeEq as _;
+
 use super::App;
 use super::desk::{Addressee, Desk};
 use super::ledger::{Answer, Ledger, LedgerError, Work};
@@ -54,9 +56,11 @@ pub async fn begin(
 ) -> Result<(SessionToken, Enrolment), EnrolError> {
     let backend = app.banks.get(bank).ok_or_else(|| EnrolError::NoSuchBank(bank.clone()))?;
     let token = SessionToken(hex(&random_bytes::<32>(app.entropy.as_ref())));
-    let consent = backend.request_consent(&format!("{}/enrol/return", app.public_url)).await?;
+    let session = session_hash(app, &token);
+    let return_url = format!("{}/enrol/return?state={}", app.public_url, consent_state(app, &session));
+    let consent = backend.request_consent(&return_url).await?;
     let enrolment = Enrolment {
-        session: session_hash(app, &token),
+        session,
         language,
         safe_phrase: safe_phrase.to_owned(),
         bank: bank.clone(),
@@ -72,6 +76,17 @@ pub async fn find(app: &App, token: &SessionToken) -> Result<Option<Enrolment>, 
     let mut tx = app.store.begin_reading().await?;
     let found = tx.enrolment_of_session(&session_hash(app, token)).await?;
     Ok(found.filter(|enrolment| app.clock.now() < later(enrolment.created_at, SESSION_LIFE)))
+}
+
+/// What only the browser that was at the bank brings back. Without it, somebody could send the bank's page to another person, and link
+/// that person's consent and account to their own session.
+fn consent_state(app: &App, session: &str) -> String {
+    app.secret.lookup_hash("consent-state", session)
+}
+
+/// Whether `state`, which a returning browser brings, is the one that this enrolment's consent was asked with.
+pub fn is_from_bank(app: &App, enrolment: &Enrolment, state: &str) -> bool {
+    consent_state(app, &enrolment.session).as_bytes().ct_eq(state.as_bytes()).into()
 }
 
 /// Asks the bank how the consent stands, and goes on if it was given. A browser coming back from the bank is a reason to ask, and

@@ -110,20 +110,25 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
         tracing::error!(platform.name = %name, "a batch came from a platform that is not configured");
         return Ok(());
     };
+    // In the order received: a deletion before an answer is not an answer before the deletion.
     let mut posts: Vec<&Post> = Vec::new();
-    let mut gone: Vec<(&str, CancelledBy)> = Vec::new();
     let mut renamed: Vec<&Account> = Vec::new();
     for event in &batch.events {
-        match event {
-            PlatformEvent::Posted(post) if concerns_us(post, platform.as_ref()) => posts.push(post),
-            PlatformEvent::Posted(_) => {}
-            PlatformEvent::Edited { native_id } => gone.push((native_id, CancelledBy::Edit)),
-            PlatformEvent::Deleted { native_id } => gone.push((native_id, CancelledBy::Deletion)),
-            PlatformEvent::AccountChanged(account) => renamed.push(account),
-        }
-    }
-    take_posts(desk, platform.as_ref(), &posts).await?;
-    for (native_id, by) in gone {
+        let (native_id, by) = match event {
+            PlatformEvent::Posted(post) => {
+                if concerns_us(post, platform.as_ref()) {
+                    posts.push(post);
+                }
+                continue;
+            }
+            PlatformEvent::AccountChanged(account) => {
+                renamed.push(account);
+                continue;
+            }
+            PlatformEvent::Edited { native_id } => (native_id, CancelledBy::Edit),
+            PlatformEvent::Deleted { native_id } => (native_id, CancelledBy::Deletion),
+        };
+        take_posts(desk, platform.as_ref(), &std::mem::take(&mut posts)).await?;
         let orders = desk.tx.orders_of_posts(name, &[native_id]).await?;
         desk.lay_out(&orders).await?;
         // Orders that this very batch made are on the desk and not in the rows yet.
@@ -132,6 +137,7 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
             let _ = desk.happen(order, &Event::Cancelled { by }).await?;
         }
     }
+    take_posts(desk, platform.as_ref(), &posts).await?;
     let renamed: Vec<_> = renamed.iter().map(|account| (account.id.clone(), account.handle.clone(), None)).collect();
     desk.tx.touch_links(name, &renamed).await?;
     if let Some(Cursor(position)) = &batch.cursor {

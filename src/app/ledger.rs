@@ -9,9 +9,11 @@
 //! the error, and whoever brought it still has it (the stream's cursor has not moved, the effect's lease runs out).
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 
 use super::App;
@@ -121,7 +123,7 @@ async fn keep(app: Arc<App>, mut incoming: mpsc::Receiver<Request>) {
 
 async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError>> {
     for attempt in 1..=ATTEMPTS {
-        match commit(app, works).await {
+        match caught(commit(app, works)).await {
             Ok(answers) => return answers.into_iter().map(Ok).collect(),
             Err(error) => tracing::warn!(attempt, works = works.len(), %error, "a batch was not committed"),
         }
@@ -129,7 +131,7 @@ async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError
     }
     let mut results = Vec::with_capacity(works.len());
     for work in works {
-        let result = commit(app, std::slice::from_ref(work)).await;
+        let result = caught(commit(app, std::slice::from_ref(work))).await;
         results.push(match result.map(|mut answers| answers.pop()) {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(LedgerError::Closed),
@@ -140,6 +142,11 @@ async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError
         });
     }
     results
+}
+
+/// A panic while deciding is a bug, and must not take the ledger with it: the transaction is dropped and so rolled back.
+async fn caught<T>(deciding: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    AssertUnwindSafe(deciding).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
 }
 
 /// One transaction. If the process dies anywhere in here, nothing of it has happened.

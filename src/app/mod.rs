@@ -24,6 +24,7 @@ pub mod ledger;
 mod settle;
 pub mod task;
 pub mod view;
+pub mod watch;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -92,6 +93,11 @@ impl Signals {
     /// Orders as they change.
     pub fn orders(&self) -> broadcast::Receiver<OrderId> {
         self.orders.subscribe()
+    }
+
+    /// Whether anybody works on a lane.
+    fn has_lane(&self, lane: &str) -> bool {
+        self.lanes.contains_key(lane)
     }
 
     /// Waits until a lane has been given something.

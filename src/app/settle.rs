@@ -14,9 +14,12 @@
 //! `Ready` comes back only from an answer that surely means "not taken". Nothing is lost because the effect row stays until the
 //! answer is committed.
 
+use std::time::Duration;
+
 use super::App;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use crate::bank::{Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain};
+use crate::clock::later;
 use crate::ids::OrderId;
 use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
 use crate::store::StoreError;
@@ -39,7 +42,18 @@ pub(super) async fn submit(
     id: &OrderId,
     index: u16,
 ) -> Result<(), SettleError> {
-    let keep = || turn(effect, Then::Keep);
+    let mut tx = app.store.begin_reading().await?;
+    let payer_bank = tx.order(id).await?.and_then(|order| order.payer).map(|payer| payer.bank);
+    drop(tx);
+    // Waiting for the bank's rate comes first: from `Submitting` on, every second counts against the lease.
+    if let Some(bank) = &payer_bank {
+        app.governors.until_bank_is_ready(bank).await;
+    }
+    if later(app.clock.now(), LONGEST_CALL) >= effect.lease_until {
+        let why = "the bank's rate left too little of the lease".to_owned();
+        ledger.decide(Work::Ended { turn: turn(effect, Then::Again { due_at: app.clock.now(), why }) }).await?;
+        return Ok(());
+    }
     let mut tx = app.store.begin_reading().await?;
     let order = tx.order(id).await?;
     let payee = match order.as_ref().and_then(|order| order.payment(index)) {
@@ -56,7 +70,8 @@ pub(super) async fn submit(
         let event = Event::Voided { payment: index, difference: difference.to_owned() };
         return happened(ledger, order, event, turn(effect, Then::Done("voided".to_owned()))).await;
     }
-    let begun = Work::Happened { order: id.clone(), event: Event::SubmitBegins { payment: index }, turn: Some(keep()) };
+    let begun =
+        Work::Happened { order: id.clone(), event: Event::SubmitBegins { payment: index }, turn: Some(turn(effect, Then::Keep)) };
     let order = match ledger.decide(begun).await? {
         Answer::Done(Some(order)) => order,
         Answer::Done(None) => return end(ledger, effect, "there is no such order").await,
@@ -70,16 +85,12 @@ pub(super) async fn submit(
     };
     let said = match app.banks.get(&payer.bank) {
         None => BankSaid::NotTaken { after: None },
-        Some(bank) => {
-            app.governors.until_bank_is_ready(&payer.bank).await;
-            // A lease that ran out while we waited may be somebody else's by now; they find `Submitting` and ask. If it is not, the
-            // payment surely was not handed over, and what we say still counts.
-            if app.clock.now() < effect.lease_until {
-                submitted(bank.submit(&instruction(app, &order, payer, payment)).await)
-            } else {
-                BankSaid::NotTaken { after: None }
-            }
+        // The lease is looked at once more, since the commit may have taken its time: if it ran out, somebody else may have found
+        // `Submitting` and asks; nothing was handed over, and if the turn still is ours, that still counts.
+        Some(bank) if app.clock.now() < effect.lease_until => {
+            submitted(bank.submit(&instruction(app, &order, payer, payment)).await)
         }
+        Some(_) => BankSaid::NotTaken { after: None },
     };
     tracing::info!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was handed a payment");
     let event = Event::Bank { payment: index, said };
@@ -109,16 +120,18 @@ pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: 
         submitted_at,
     };
     app.governors.until_bank_is_ready(&payer.bank).await;
-    let said = asked(bank.as_ref(), &query).await;
+    // A bank names its own page when it takes the payment and need not repeat it.
+    let page = if let PaymentState::AwaitingBank { authorise_at, .. } = &payment.state { Some(authorise_at.clone()) } else { None };
+    let said = asked(bank.as_ref(), &query, page).await;
     tracing::debug!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was asked");
     happened(ledger, order, Event::Bank { payment: index, said }, turn(effect, Then::Done("asked".to_owned()))).await
 }
 
-async fn asked(bank: &dyn Bank, query: &PaymentQuery) -> BankSaid {
+async fn asked(bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> BankSaid {
     match bank.ask(query).await {
         Ok(Standing::Known { bank_payment_id, status, authorise_at }) => {
             let id = bank_payment_id.or_else(|| query.bank_payment_id.clone());
-            stands(id, status, authorise_at)
+            stands(id, status, authorise_at.or(page))
         }
         Ok(Standing::NotFound) => BankSaid::NotFound,
         Ok(Standing::NeverTaken) => BankSaid::Refused { reason: "never taken".to_owned() },
@@ -195,12 +208,18 @@ async fn end(ledger: &Ledger, effect: &ClaimedEffect, result: &str) -> Result<()
 
 async fn happened(ledger: &Ledger, order: &Order, event: Event, turn: Turn) -> Result<(), SettleError> {
     let name = event.name();
+    let late = event.clone();
     let work = Work::Happened { order: order.id.clone(), event, turn: Some(turn) };
-    if let Answer::Void(why) = ledger.decide(work).await? {
-        tracing::info!(order.id = %order.id, event = name, why, "what the bank said changes nothing");
-    }
+    let Answer::Void(why) = ledger.decide(work).await? else { return Ok(()) };
+    tracing::info!(order.id = %order.id, event = name, why, "what the bank said came after the lease, or changes nothing");
+    // What a bank answers stays true however late it is committed. Without the turn it is one more thing the bank has said: a definite
+    // answer and the bank's own id count, "not taken" means nothing any more.
+    ledger.happened(order.id.clone(), late).await?;
     Ok(())
 }
+
+/// The longest a call to a bank is expected to take; with less than this left of a lease none is begun.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
 
 fn kind(said: &BankSaid) -> &'static str {
     Event::Bank { payment: 0, said: said.clone() }.name()

@@ -84,6 +84,10 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     for finding in directory::register(&app, &payees, &campaigns).await? {
         tracing::warn!(%finding, "something about the payee directory");
     }
+    let withdrawn = directory::withdraw_all_but(&app, &payees, &campaigns).await?;
+    if withdrawn > 0 {
+        tracing::warn!(withdrawn, "accounts and campaigns that the configuration does not name any more are withdrawn");
+    }
     let serving = Serving::start(app.clone());
     let mut pages = web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages());
     // Whoever reaches a loopback address is this machine's proxy, and says on whose behalf.

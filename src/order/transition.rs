@@ -317,6 +317,10 @@ impl Decision {
                     self.effects.push(Effect::AskBank { payment: index, after: policy.timing.before_question(asked) });
                 }
             }
+            BankSaid::Authorise { bank_payment_id, .. } if asked_long_enough(submitted_at, now, policy) => {
+                let why = "the bank still waits for the payer's authentication".to_owned();
+                self.unknown(index, submitted_at, Some(bank_payment_id.clone()), why, asked, now, None, policy);
+            }
             BankSaid::Authorise { bank_payment_id, authorise_at } => {
                 let (bank_payment_id, authorise_at) = (bank_payment_id.clone(), authorise_at.clone());
                 self.set(index, PaymentState::AwaitingBank { submitted_at, bank_payment_id, authorise_at, asked });

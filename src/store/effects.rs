@@ -207,6 +207,13 @@ impl Tx {
         self.rows(statement, args![json!(rows).to_string()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
+    /// How many effects wait in each lane.
+    pub(crate) async fn pending_by_lane(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        let statement = sql!("SELECT lane, COUNT(*) AS waiting FROM effects WHERE state = 'pending' GROUP BY lane ORDER BY lane");
+        let rows = self.rows(statement, args![]).await?;
+        rows.iter().map(|row| Ok((row.text("lane")?, row.int("waiting")?))).collect()
+    }
+
     /// Takes every lease back. Only for a store that nobody else can be using: then whoever held one is dead.
     pub(crate) async fn take_leases_back(&mut self) -> Result<u64, StoreError> {
         let statement = sql!("UPDATE effects SET lease_until = 0, epoch = epoch + 1 WHERE state = 'pending' AND lease_until > 0");

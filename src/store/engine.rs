@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Postgres, Row as _, Sqlite, Transaction};
+use sqlx::{Executor as _, Postgres, Row as _, Sqlite, Transaction};
 
 use super::StoreError;
 
@@ -186,7 +186,15 @@ impl Engine {
                 Ok(Engine::Sqlite { writer: only.clone(), readers: only })
             }
             Location::Postgres(url) => {
-                let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10)).connect(url).await?;
+                // Whatever the server, role or database says: a commit that a crash undoes could be paid a second time.
+                let pool = PgPoolOptions::new()
+                    .max_connections(16)
+                    .acquire_timeout(Duration::from_secs(10))
+                    .after_connect(|connection, _| {
+                        Box::pin(async move { connection.execute("SET synchronous_commit = on").await.map(|_| ()) })
+                    })
+                    .connect(url)
+                    .await?;
                 Ok(Engine::Postgres(pool))
             }
         }

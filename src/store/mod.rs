@@ -48,6 +48,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// Deciding broke off; nothing was changed. Its place stands in the log.
+    #[error("deciding broke off by a bug; nothing was changed")]
+    Panicked,
     /// The schema is not what this version needs.
     #[error("the database's schema cannot be used: {0}")]
     Schema(#[source] sqlx::migrate::MigrateError),

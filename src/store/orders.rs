@@ -249,8 +249,11 @@ impl Tx {
                AND $6 + (SELECT COALESCE(SUM(amount_minor), 0) FROM reservations
                          WHERE person_id = $3 AND released_at IS NULL
                            AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $9
+               AND $6 + (SELECT COALESCE(SUM(amount_minor), 0) FROM reservations
+                         WHERE iban = $4 AND released_at IS NULL
+                           AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $9
                AND 1 + (SELECT COUNT(DISTINCT order_id) FROM reservations
-                        WHERE person_id = $3 AND released_at IS NULL
+                        WHERE (person_id = $3 OR iban = $4) AND released_at IS NULL
                           AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $10"
         );
         let rows: Vec<_> =
@@ -276,9 +279,10 @@ impl Tx {
     async fn which_limit(&mut self, order: &Order, payer: &Payer, limits: &Limits) -> Result<LimitKind, StoreError> {
         let statement = sql!(
             "SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS total, COUNT(DISTINCT order_id) AS orders FROM reservations
-             WHERE person_id = $1 AND released_at IS NULL AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $1)"
+             WHERE (person_id = $1 OR iban = $2) AND released_at IS NULL
+               AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $1)"
         );
-        let rows = self.rows(statement, args![payer.person.as_str()]).await?;
+        let rows = self.rows(statement, args![payer.person.as_str(), payer.iban.as_str()]).await?;
         let (total, orders) =
             rows.first().map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int("total")?, row.int("orders")?)))?;
         Ok(if orders >= i64::from(limits.low_value_count) {

@@ -36,7 +36,7 @@ language_file! {
     }
     enrol: Enrol {
         title, lead, step, bank, language, phrase, phrase_hint, begin, privacy, consent_title, consent_lead,
-        consent_go, consent_done, choose_title, choose_lead, choose, code_title, code_lead, code_label, code_copy,
+        consent_go, choose_title, choose_lead, choose, code_title, code_lead, code_label, code_copy,
         code_until, code_waiting, code_renew, code_privacy, code_not_shared, word_title, word_lead, word_on, word_yes,
         word_no, word_warning, done_title, done_lead, done_next, abandoned_title, abandoned_consent_refused,
         abandoned_no_account, abandoned_not_me, abandoned_already_linked, abandoned_other, again,

@@ -251,6 +251,15 @@ stories! {
         story.ends().await;
     }
 
+    async fn whoever_is_struck_from_the_directory_is_not_payable(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        assert!(obole::app::directory::withdraw_all_but(&story.app, &[], &[]).await.unwrap() > 0);
+        let post = story.posts("ana", GIFT);
+        let order = story.order_becomes(post, "rejected").await;
+        assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::PayeeUnknown { .. }, .. }));
+        story.ends().await;
+    }
+
     async fn at_most_three_orders_wait_for_one_payer(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
         let mut posts = Vec::new();

@@ -126,7 +126,11 @@ async fn a_program_enrols_step_by_step() {
     let consent = story.world.bank.consent(&ConsentId(consent.clone())).unwrap();
     story.world.bank.answer(consent.authorisations.last().unwrap(), true, Some("ana")).unwrap();
 
-    let shown = get(&pages, "/enrol/return", &[json, cookie]).await.json();
+    let fixated = get(&pages, "/enrol/return?state=00", &[json, cookie]).await.json();
+    assert_eq!(fixated["step"], "awaiting_consent", "whoever was not at the bank gets nobody's consent: {fixated}");
+    let authorisation = story.world.bank.authorisation(consent.authorisations.last().unwrap()).unwrap();
+    let back = authorisation.return_to.approved.unwrap().strip_prefix("http://localhost:8080").unwrap().to_owned();
+    let shown = get(&pages, &back, &[json, cookie]).await.json();
     assert_eq!(shown["step"], "awaiting_code", "{shown}");
     let page = get(&pages, "/enrol", &[cookie, ("accept", "text/html")]).await;
     assert!(page.body.contains(shown["code"].as_str().unwrap()), "the page shows the same code");

@@ -90,9 +90,12 @@ impl EnrolmentClient {
         self.ask(Method::GET, &format!("/enrol?after={step}&seconds={HOLD_SECONDS}"), &[]).await
     }
 
-    /// Comes back from the bank: Obole asks it.
-    pub async fn come_back(&mut self) -> anyhow::Result<EnrolmentState> {
-        self.ask(Method::GET, "/enrol/return", &[]).await
+    /// Comes back from the bank to where its page leads: Obole asks the bank. Without an address the bank's page was answered before.
+    pub async fn come_back(&mut self, address: Option<String>) -> anyhow::Result<EnrolmentState> {
+        let address = address.context("the bank's page had been answered before; begin the enrolment again")?;
+        let path =
+            address.strip_prefix(&self.obole).with_context(|| format!("the bank leads to {address} and not back to Obole"))?;
+        self.ask(Method::GET, path, &[]).await
     }
 
     /// Chooses one of several accounts.
@@ -141,8 +144,8 @@ impl Person {
             state = match state.step.as_str() {
                 "awaiting_consent" => {
                     let page = state.authorise_at.context("Obole names no page of the bank")?;
-                    self.approve(&page).await?;
-                    session.come_back().await?
+                    let back = self.approve(&page).await?;
+                    session.come_back(back).await?
                 }
                 "choosing_account" => {
                     let own = self.iban().as_str();

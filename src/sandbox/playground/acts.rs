@@ -113,9 +113,9 @@ pub(super) async fn consent(State(state): State<Play>, visitor: Visitor, headers
     acting(&state, &visitor, &headers, "/#who", async |person| {
         let mut session = session(&state, &headers);
         if let EnrolmentState { authorise_at: Some(page), .. } = session.state().await? {
-            person.approve(&page).await?;
+            let back = person.approve(&page).await?;
+            session.come_back(back).await?;
         }
-        session.come_back().await?;
         Ok(None)
     })
     .await

@@ -151,13 +151,25 @@ pub(super) async fn begin(State(state): State<Arc<Web>>, visitor: Visitor, reque
 }
 
 /// `GET /enrol/return`
-pub(super) async fn come_back(State(state): State<Arc<Web>>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn come_back(
+    State(state): State<Arc<Web>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Query(from): Query<FromBank>,
+) -> Result<Response, Failure> {
     // Whoever lost the cookie on the way begins again; the page says so.
     let Some(enrolment) = find(&state, &headers).await? else {
         return Ok(if visitor.wants_json { Failure::NoSession.into_response() } else { Redirect::to("/enrol").into_response() });
     };
-    let enrolment = enrol::ask_bank(&state.app, enrolment).await?;
+    // Another session's consent, or none: nothing is asked, and the page stays where it is.
+    let is_from_bank = from.state.is_some_and(|from| enrol::is_from_bank(&state.app, &enrolment, &from));
+    let enrolment = if is_from_bank { enrol::ask_bank(&state.app, enrolment).await? } else { enrolment };
     Ok(answered(&state, &visitor, &enrolment))
+}
+
+#[derive(Deserialize)]
+pub(super) struct FromBank {
+    state: Option<String>,
 }
 
 #[derive(Deserialize)]

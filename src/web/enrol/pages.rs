@@ -79,7 +79,6 @@ fn consent(words: &Enrol, authorise_at: &str) -> Markup {
         h1 { (words.consent_title) }
         p.lead { (words.consent_lead) }
         p { a.button.primary href=(authorise_at) rel="noreferrer" { (words.consent_go) } }
-        p { a.button href="/enrol/return" { (words.consent_done) } }
         p { a href="/enrol?again=1" { (words.again) } }
     }
 }
