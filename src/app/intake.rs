@@ -17,6 +17,7 @@ use super::enrol;
 use super::ledger::Ledger;
 use super::task::{Task, platform_lane};
 use crate::clock::{Timestamp, earlier};
+use crate::entropy::{Entropy, random_bytes};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
 use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading};
 use crate::messages::Message;
@@ -52,7 +53,7 @@ pub async fn keep_listening(app: Arc<App>, ledger: Ledger, platform: Arc<dyn Pla
         }
         let wait = match &error {
             Ok(()) => Duration::ZERO,
-            Err(ListenError::Broken { after, .. }) => after.unwrap_or(pause),
+            Err(ListenError::Broken { after, .. }) => after.unwrap_or_else(|| with_jitter(pause, app.entropy.as_ref())),
             Err(ListenError::Credentials { .. }) => LONGEST_PAUSE,
         };
         if let Err(error) = error {
@@ -61,6 +62,12 @@ pub async fn keep_listening(app: Arc<App>, ledger: Ledger, platform: Arc<dyn Pla
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Between half of the pause and all of it, so that many who lost one server do not come back at one moment.
+fn with_jitter(pause: Duration, entropy: &dyn Entropy) -> Duration {
+    let [chance] = random_bytes::<1>(entropy);
+    pause / 2 + pause / 2 * u32::from(chance) / 255
 }
 
 async fn listen_once(app: &App, ledger: &Ledger, platform: &dyn Platform) -> Result<(), ListenError> {
