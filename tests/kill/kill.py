@@ -2,12 +2,16 @@
 """The demo, killed at random moments and started again on the same data, ends as if nothing had happened.
 
 Everything (Obole, the town, the bank) gets SIGKILL at once, so nobody has a chance to write anything down; one round is ended by
-SIGTERM instead, which must be obeyed. The last round runs to its end. Then four parties are asked, and have to agree: the demo
-itself, the bank's journal, Obole's database, and the number of people.
+SIGTERM instead, which must be obeyed. Most strikes wait for a random number of payments at the bank, so that they fall while
+money moves however fast the machine is; some come at the very start, some later. The last round runs to its end. Then four parties
+are asked, and have to agree: the demo itself, the bank's journal, Obole's database, and the number of people.
+
+Only rounds that were really interrupted count. A demo that was faster is compared as well, and another one begun in its place; the
+test fails if it cannot interrupt as often as it was asked to, or never while some payments were made and others were not.
 
     kill.py PATH/TO/obole [--rounds 4] [--orders 60] [--seed N] [--keep]
 
-Standard library only. The seed is printed; with it the same moments are chosen again.
+Standard library only. The seed is printed; with it the same choices are made again (the instant is the machine's).
 """
 
 import argparse
@@ -71,32 +75,71 @@ class Demo:
         return self.errors.read().decode(errors="replace")[-3000:]
 
 
-def moment(dice, orders):
-    """When to strike, in seconds after the start: mostly while much is going on, sometimes at the very start, sometimes later."""
-    busy = 1.0 + orders / 25
-    return dice.choice([dice.uniform(0.02, 0.6), dice.uniform(0.3, busy), dice.uniform(0.3, busy), dice.uniform(busy, busy + 12)])
+def wait_for_strike(args, demo, data, dice):
+    """Waits for a moment to strike, and describes it; None if the demo came to its end before."""
+    kind = dice.choice(["start", "payments", "payments", "payments", "later"])
+    if kind != "payments":
+        after = dice.uniform(0.02, 0.6) if kind == "start" else dice.uniform(0.6, 8)
+        return None if demo.ended_within(after) else f"{after:.2f} s after the start"
+    more = dice.randint(1, max(1, args.orders // 5))
+    jitter = dice.uniform(0, 0.05)
+    wanted = journal_length(data) + more
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if journal_length(data) >= wanted:
+            return None if demo.ended_within(jitter) else f"{more} payments later"
+        if demo.ended_within(0.002):
+            return None
+    demo.send(signal.SIGKILL)
+    raise Failed(f"{PATIENCE_SECONDS} s passed without {more} more payments:\n{demo.said()}")
 
 
 def interrupt(args, data, number, dice, with_signal):
-    """One round that does not come to its end by itself, unless it is faster."""
+    """Starts the demo and interrupts it. Gives the payments at the bank then; None if it was faster."""
     demo = Demo(args, data)
-    after = moment(dice, args.orders)
     name = signal.Signals(with_signal).name
-    if demo.ended_within(after):
+    when = wait_for_strike(args, demo, data, dice)
+    if when is None:
         expect(demo.process.returncode == 0, f"round {number} ended by itself with {demo.process.returncode}:\n{demo.said()}")
-        print(f"  round {number}: had come to its end before {after:.2f} s", flush=True)
-        return
+        return None
     demo.send(with_signal)
-    stopped = demo.ended_within(STOP_SECONDS)
-    if not stopped:
+    if not demo.ended_within(STOP_SECONDS):
         demo.send(signal.SIGKILL)
         demo.ended_within(STOP_SECONDS)
-        raise Failed(f"round {number}: {name} after {after:.2f} s was not obeyed within {STOP_SECONDS} s:\n{demo.said()}")
+        raise Failed(f"round {number}: {name} {when} was not obeyed within {STOP_SECONDS} s:\n{demo.said()}")
     code = demo.process.returncode
+    if with_signal == signal.SIGKILL and code == 0:
+        # It ended in the very instant of the blow.
+        return None
     if with_signal == signal.SIGTERM:
-        expect(code >= 0, f"round {number}: SIGTERM after {after:.2f} s was not handled; the process died of signal {-code}")
+        expect(code >= 0, f"round {number}: SIGTERM {when} was not handled; the process died of signal {-code}")
         expect("panicked" not in demo.said(), f"round {number}: a panic on the way out:\n{demo.said()}")
-    print(f"  round {number}: {name} after {after:.2f} s, {journal_length(data)} payments at the bank", flush=True)
+        if code == 0:
+            return None
+    payments = journal_length(data)
+    print(f"  round {number}: {name} {when}, {payments} payments at the bank", flush=True)
+    return payments
+
+
+def interrupt_all(args, directory, dice):
+    """Interrupts as often as asked, with as many demos as that takes, and lets each come to its end."""
+    graceful = dice.randrange(args.rounds) if args.rounds else None
+    done, demos, in_the_middle = 0, 0, 0
+    while done < args.rounds or demos == 0:
+        demos += 1
+        expect(demos <= 2 * args.rounds + 2, f"{demos - 1} demos could be interrupted only {done} times instead of {args.rounds}")
+        data = os.path.join(directory, f"data-{demos}")
+        struck_at = []
+        while done < args.rounds:
+            payments = interrupt(args, data, done + 1, dice, signal.SIGTERM if done == graceful else signal.SIGKILL)
+            if payments is None:
+                break
+            struck_at.append(payments)
+            done += 1
+        in_all = compare(args, data, finish(args, data))
+        in_the_middle += sum(0 < payments < in_all for payments in struck_at)
+    expect(args.rounds < 4 or in_the_middle > 0, f"none of {done} interruptions came while some payments were made and others not")
+    return done, demos, in_the_middle
 
 
 def finish(args, data):
@@ -153,11 +196,26 @@ def compare(args, data, summary):
 
     with sqlite3.connect(f"file:{data}/obole.db?mode=ro", uri=True) as database:
         settled = dict(database.execute("SELECT key, amount_minor FROM payments WHERE state = 'settled'"))
-        pending = database.execute("SELECT count(*) FROM effects WHERE state = 'pending'").fetchone()[0]
+        left = database.execute("SELECT count(*) FROM effects WHERE state = 'pending' AND lane <> 'operator'").fetchone()[0]
+        unknown = dict(database.execute("SELECT key, order_id FROM payments WHERE state = 'unknown'"))
+        calls = sorted(row[0] for row in database.execute("SELECT order_id FROM effects WHERE lane = 'operator'"))
+        other = dict(database.execute("SELECT state, count(*) FROM payments GROUP BY state"))
     expect(settled == carried_out, f"{len(settled)} payments are settled for Obole, and {len(carried_out)} were carried out by the bank")
-    expect(pending == 0, f"{pending} effects are left over")
-    print(f"  {handled} posts handled, {len(settled)} payments settled, {booked} cents on both sides, no payment key twice", flush=True)
+    expect(left == 0, f"{left} effects are left over")
+    unexpected = set(other) - {"settled", "unknown", "proposed"}
+    expect(not unexpected, f"payments ended in states that a demo at rest does not have: {other}")
+    # Struck down after `submitting` was committed and before the bank was reached: nobody can tell this from a lost answer, so it is never
+    # called again but asked about, and at last an operator is called. Unpaid it must be, and nobody forgotten.
+    reached = [key for key in unknown if received[key]]
+    expect(not reached, f"{len(reached)} payments have reached the bank, which can be asked, and are unknown: {reached[:3]}")
+    expect(calls == sorted(unknown.values()), f"{len(unknown)} payments are unknown, and an operator is called for {len(calls)}")
+    print(
+        f"  {handled} posts handled, {len(settled)} payments settled, {booked} cents on both sides, no payment key twice,"
+        f" {len(unknown)} unknown, unpaid and with an operator",
+        flush=True,
+    )
     print(f"  {summary['states']}", flush=True)
+    return len(settled)
 
 
 def main():
@@ -172,15 +230,14 @@ def main():
     dice = random.Random(seed)
     print(f"kill: {args.rounds} rounds, {args.orders} orders, --seed {seed}", flush=True)
     directory = tempfile.mkdtemp(prefix="obole-kill-")
-    data = os.path.join(directory, "data")
     began = time.monotonic()
     failed = True
     try:
-        graceful = dice.randrange(args.rounds) if args.rounds else None
-        for number in range(args.rounds):
-            interrupt(args, data, number + 1, dice, signal.SIGTERM if number == graceful else signal.SIGKILL)
-        compare(args, data, finish(args, data))
-        print(f"kill: equal after {args.rounds} interruptions, in {time.monotonic() - began:.0f} s")
+        done, demos, in_the_middle = interrupt_all(args, directory, dice)
+        print(
+            f"kill: equal after {done} interruptions of {demos} demos, {in_the_middle} of them between the first and the last payment,"
+            f" in {time.monotonic() - began:.0f} s"
+        )
         failed = False
         return 0
     except Failed as failure:
@@ -191,7 +248,7 @@ def main():
         if Demo.running and Demo.running.process.poll() is None:
             Demo.running.send(signal.SIGKILL)
         if args.keep or failed:
-            print(f"kill: the data is kept in {data}")
+            print(f"kill: the data is kept in {directory}")
         else:
             shutil.rmtree(directory, ignore_errors=True)
 
