@@ -7,74 +7,115 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 
+use crate::clock::Clock;
 use crate::ids::{BankName, PlatformName};
 use crate::platform::Window;
 
-/// One platform's windows: a message passes when every one of them lets it.
-struct Lane {
-    windows: Vec<(Window, DefaultDirectRateLimiter)>,
+type Governor = RateLimiter<NotKeyed, InMemoryState, OurTime, NoOpMiddleware<Nanos>>;
+
+/// Our clock as a governor reads it.
+#[derive(Clone)]
+struct OurTime(Arc<dyn Clock>);
+
+impl GovernorClock for OurTime {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(u64::try_from(self.0.now().as_nanosecond()).unwrap_or(0))
+    }
 }
 
 /// All governors by name.
-#[derive(Default)]
 pub struct Governors {
-    banks: HashMap<BankName, DefaultDirectRateLimiter>,
-    lanes: HashMap<PlatformName, Lane>,
+    clock: Arc<dyn Clock>,
+    banks: HashMap<BankName, Governor>,
+    lanes: HashMap<PlatformName, Vec<Governor>>,
 }
 
 impl Governors {
+    /// No governors yet; those to come tell the time by this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Governors { clock, banks: HashMap::new(), lanes: HashMap::new() }
+    }
+
     /// Keeps calls to a bank at this rate.
     pub fn govern_bank(&mut self, bank: BankName, calls_per_second: NonZeroU32) {
-        self.banks.insert(bank, RateLimiter::direct(Quota::per_second(calls_per_second)));
+        self.banks.insert(bank, self.governor(Quota::per_second(calls_per_second)));
     }
 
     /// Spreads messages to a platform over its windows. The longest window is asked first: a denial by the second does not give back
     /// what the first let pass.
     pub fn govern_platform(&mut self, platform: PlatformName, windows: &[Window]) {
-        let mut windows: Vec<_> = windows.iter().filter_map(|window| Some((*window, spread(window)?))).collect();
-        windows.sort_by_key(|(window, _)| std::cmp::Reverse(window.period));
-        self.lanes.insert(platform, Lane { windows });
+        let mut windows: Vec<_> = windows.to_vec();
+        windows.sort_by_key(|window| std::cmp::Reverse(window.period));
+        let governors = windows.iter().filter_map(spread).map(|quota| self.governor(quota)).collect();
+        self.lanes.insert(platform, governors);
     }
 
-    /// Waits until the bank may be called again.
-    pub async fn until_bank_is_ready(&self, bank: &BankName) {
-        if let Some(governor) = self.banks.get(bank) {
-            governor.until_ready().await;
-        }
+    fn governor(&self, quota: Quota) -> Governor {
+        RateLimiter::direct_with_clock(quota, OurTime(self.clock.clone()))
+    }
+
+    /// How many of `wanted` calls may go to a bank now.
+    pub fn calls_now(&self, bank: &BankName, wanted: u32) -> u32 {
+        self.banks.get(bank).map_or(wanted, |governor| passing(std::slice::from_ref(governor), wanted))
     }
 
     /// How many of `wanted` messages may go to a platform now.
     pub fn messages_now(&self, platform: &PlatformName, wanted: u32) -> u32 {
-        let Some(lane) = self.lanes.get(platform) else { return wanted };
-        let passes = |_: &u32| lane.windows.iter().all(|(_, governor)| governor.check().is_ok());
-        u32::try_from((0..wanted).take_while(passes).count()).unwrap_or(wanted)
+        self.lanes.get(platform).map_or(wanted, |lane| passing(lane, wanted))
     }
 }
 
+fn passing(governors: &[Governor], wanted: u32) -> u32 {
+    let passes = |_: &u32| governors.iter().all(|governor| governor.check().is_ok());
+    u32::try_from((0..wanted).take_while(passes).count()).unwrap_or(wanted)
+}
+
 /// Half of the window at once, the other half spread over it: so no stretch as long as the window sees more than its limit.
-fn spread(window: &Window) -> Option<DefaultDirectRateLimiter> {
+fn spread(window: &Window) -> Option<Quota> {
     let burst = NonZeroU32::new(window.limit.div_ceil(2))?;
     let refill = NonZeroU32::new(window.limit / 2).unwrap_or(NonZeroU32::MIN);
     let quota = Quota::with_period(window.period.checked_div(refill.get())?.max(Duration::from_nanos(1)))?;
-    Some(RateLimiter::direct(quota.allow_burst(burst)))
+    Some(quota.allow_burst(burst))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{ManualClock, Timestamp};
 
     #[test]
     fn a_message_passes_only_if_every_window_lets_it() {
-        let mut governors = Governors::default();
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let mut governors = Governors::new(clock.clone());
         let platform = PlatformName::from("x");
         let minutes = |limit, minutes: u64| Window { limit, period: Duration::from_secs(minutes * 60) };
         governors.govern_platform(platform.clone(), &[minutes(100, 15), minutes(10, 24 * 60)]);
         assert_eq!(governors.messages_now(&platform, 50), 5, "half of the smaller window at once");
         assert_eq!(governors.messages_now(&platform, 50), 0);
+        clock.advance(Duration::from_secs(24 * 60 * 60 / 5));
+        assert_eq!(governors.messages_now(&platform, 50), 1, "the other half is spread over the window");
         assert_eq!(governors.messages_now(&PlatformName::from("not governed"), 50), 50);
+    }
+
+    #[test]
+    fn a_bank_is_called_at_its_rate_and_no_faster() {
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let mut governors = Governors::new(clock.clone());
+        let bank = BankName::from("bank");
+        governors.govern_bank(bank.clone(), NonZeroU32::new(10).unwrap());
+        assert_eq!(governors.calls_now(&bank, 50), 10);
+        clock.advance(Duration::from_millis(300));
+        assert_eq!(governors.calls_now(&bank, 50), 3);
     }
 }

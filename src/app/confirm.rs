@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::ids::{OrderId, hex};
 use crate::messages::Message;
 use crate::order::policy::WRONG_ANSWERS;
-use crate::order::{Answer, CancelledBy, Event, OrderState};
+use crate::order::{Answer, CancelledBy, Event, Order, OrderState};
 use crate::people::LinkedPayer;
 use crate::people::enrolment::EnrolmentCode;
 use crate::store::StoreError;
@@ -146,6 +146,9 @@ pub(super) async fn cancel(
     if orders.is_empty() {
         orders = desk.tx.orders_to_cancel(&payer.person.id).await?;
         desk.lay_out(&orders).await?;
+        // Orders that this very batch made are on the desk and not in the rows yet.
+        let is_payers = |order: &Order| order.payer.as_ref().is_some_and(|owner| owner.person == payer.person.id);
+        orders.extend(desk.fresh_orders(is_payers));
     }
     let mut cancelled = false;
     for order in &orders {

@@ -11,10 +11,13 @@ use super::App;
 use super::task::{OPERATOR_LANE, Task, bank_lane, platform_lane};
 use crate::clock::{Timestamp, later};
 use crate::entropy::random_bytes;
-use crate::ids::{AccountId, EffectId, OrderId, PaymentKey, PlatformName, hex};
+use crate::ids::{AccountId, EffectId, OrderId, PayeeId, PaymentKey, PlatformName, hex};
 use crate::messages::Message;
 use crate::order::state::Rejection;
-use crate::order::{Decision, Effect, Event, Order, Payment, Refusal, decide, propose};
+use crate::order::{
+    Decision, Effect, Event, Hold, Objection, Order, OrderState, Payer, Payment, PaymentState, Policy, Refusal, decide, propose,
+};
+use crate::people::screening::{Subject, Verdict};
 use crate::people::{Language, LinkedPayer};
 use crate::store::effects::NewEffect;
 use crate::store::orders::{AuditLine, StoredOrder};
@@ -53,6 +56,7 @@ pub(super) struct Desk<'a> {
     effects: Vec<NewEffect>,
     audit: Vec<AuditLine>,
     released: Vec<String>,
+    halts: Vec<PayeeId>,
     calls: Vec<(OrderId, String)>,
 }
 
@@ -68,6 +72,7 @@ impl<'a> Desk<'a> {
             effects: Vec::new(),
             audit: Vec::new(),
             released: Vec::new(),
+            halts: Vec::new(),
             calls: Vec::new(),
         })
     }
@@ -92,15 +97,6 @@ impl<'a> Desk<'a> {
         hex(&random_bytes::<16>(self.app.entropy.as_ref()))
     }
 
-    /// The orders on the desk that a message made in this very transaction.
-    pub(super) fn orders_made_from(&self, platform: &PlatformName, native_id: &str) -> Vec<OrderId> {
-        let from = |laid: &&Laid| {
-            let source = &laid.stored.order.source;
-            laid.expected == 0 && source.platform == *platform && source.native_id == native_id
-        };
-        self.orders.values().filter(from).map(|laid| laid.stored.order.id.clone()).collect()
-    }
-
     /// Whether any of these payments is of an order that is stored or lies here: the same post, seen through another connection.
     pub(super) async fn knows_any_payment(&mut self, payments: &[Payment]) -> Result<bool, StoreError> {
         let keys: Vec<&PaymentKey> = payments.iter().map(|payment| &payment.key).collect();
@@ -108,53 +104,134 @@ impl<'a> Desk<'a> {
         Ok(self.orders.values().any(lies_here) || self.tx.any_payment_exists(&keys).await?)
     }
 
-    /// Makes a new order and asks its payer, or says why not.
-    pub(super) fn propose(&mut self, order: Order, problem: Option<Rejection>) {
-        self.take_new(order, problem, true);
+    /// The orders on the desk, made in this very transaction, that fit: the rows do not tell of them yet.
+    pub(super) fn fresh_orders(&self, fits: impl Fn(&Order) -> bool) -> Vec<OrderId> {
+        let fresh = self.orders.values().filter(|laid| laid.expected == 0 && fits(&laid.stored.order));
+        let mut ids: Vec<OrderId> = fresh.map(|laid| laid.stored.order.id.clone()).collect();
+        ids.sort_unstable();
+        ids
     }
 
-    /// The same, without the public hint: the author has had theirs for today.
-    pub(super) fn propose_quietly(&mut self, order: Order, problem: Option<Rejection>) {
-        self.take_new(order, problem, false);
-    }
-
-    fn take_new(&mut self, order: Order, problem: Option<Rejection>, may_hint: bool) {
+    /// Makes a new order and asks its payer, or says why not. Without `may_hint`, an author without a channel has had their public hint
+    /// for today.
+    pub(super) async fn propose(&mut self, order: Order, problem: Option<Rejection>, may_hint: bool) -> Result<(), StoreError> {
+        let objection = match problem {
+            Some(reason) => Some(Objection::Reject(reason)),
+            None => self.reason_to_hold(&order).await?.map(Objection::Hold),
+        };
         let salt = self.salt();
-        let mut decision = propose(order, problem, salt, self.now, &self.app.policy);
+        let policy = self.policy_of(&order);
+        let mut decision = propose(order, objection, salt, self.now, &policy);
         decision.effects.retain(|effect| may_hint || *effect != Effect::HintEnrolment);
         let id = decision.order.id.clone();
         let stored = StoredOrder { order: decision.order.clone(), audit_hash: String::new() };
         self.orders.insert(id, Laid { expected: 0, stored, changed: true });
-        self.take(decision, "proposed", "none");
+        self.take(decision, "proposed", "none", None);
+        Ok(())
+    }
+
+    fn policy_of(&self, order: &Order) -> Policy {
+        self.app.policy_at(order.payer.as_ref().map(|payer| &payer.bank))
+    }
+
+    /// Why an order that would be asked about, or has just been answered, has to wait.
+    async fn reason_to_hold(&mut self, order: &Order) -> Result<Option<Hold>, StoreError> {
+        let Some(payer) = &order.payer else { return Ok(None) };
+        for payment in &order.payments {
+            let finding = match screen(self.app, payer, payment) {
+                Verdict::Clear => continue,
+                Verdict::Found { finding } => finding,
+                Verdict::Unavailable { why } => format!("screening could not be asked: {why}"),
+            };
+            return Ok(Some(Hold::Screening { finding }));
+        }
+        let twin = self.look_alike(order, payer).await?;
+        Ok(twin.map(|of| Hold::LookAlike { of }))
+    }
+
+    /// Another order of the same payer with a payment to the same payee over the same amount whose outcome is not known.
+    async fn look_alike(&mut self, order: &Order, payer: &Payer) -> Result<Option<OrderId>, StoreError> {
+        let uncertain = |payment: &Payment| is_uncertain(&payment.state);
+        let alike = |one: &Payment, other: &Payment| one.payee.id == other.payee.id && one.amount == other.amount;
+        for payment in &order.payments {
+            for found in self.tx.uncertain_orders(&payer.person, &payment.payee.id, payment.amount).await? {
+                if found == order.id {
+                    continue;
+                }
+                // This very transaction may have learned what became of it.
+                let laid = self.order(&found);
+                let still = laid.is_none_or(|other| other.payments.iter().any(|one| uncertain(one) && alike(one, payment)));
+                if still {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Lets something happen to an order. `Ok(Err(_))`: it means nothing in the order's state, and nothing has changed.
     pub(super) async fn happen(&mut self, id: &OrderId, event: &Event) -> Result<Result<(), Refusal>, StoreError> {
+        let was_uncertain = self.order(id).is_some_and(|order| order.payments.iter().any(|payment| is_uncertain(&payment.state)));
+        let happened = self.happen_to_one(id, event).await?;
+        let is_uncertain = self.order(id).is_some_and(|order| order.payments.iter().any(|payment| is_uncertain(&payment.state)));
+        if was_uncertain && !is_uncertain {
+            self.release_look_alikes(id).await?;
+        }
+        Ok(happened)
+    }
+
+    async fn happen_to_one(&mut self, id: &OrderId, event: &Event) -> Result<Result<(), Refusal>, StoreError> {
         let unknown = || Refusal { order: id.clone(), state: "no such order", event: event.name() };
-        let Some(order) = self.order(id) else { return Ok(Err(unknown())) };
-        let before = standing(order, event);
-        let decision = match decide(order, event, self.now, &self.app.policy) {
+        let Some(order) = self.order(id).cloned() else { return Ok(Err(unknown())) };
+        let before = standing(&order, event);
+        let policy = self.policy_of(&order);
+        let mut event = event.clone();
+        let mut decision = match decide(&order, &event, self.now, &policy) {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        // Between the question and the answer, or while it was held, another payment may have become uncertain, or a list longer.
+        let asks = decision.effects.contains(&Effect::AskPayer);
+        if (decision.reserves_limits || asks)
+            && let Some(why) = self.reason_to_hold(&decision.order).await?
+        {
+            event = Event::Held { why };
+            decision = match decide(if asks { &decision.order } else { &order }, &event, self.now, &policy) {
+                Ok(held) => held,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            decision.order.version = order.version + 1;
+        }
         if decision.reserves_limits
             && let Some(payer) = decision.order.payer.clone()
-            && let Some(which) = self.tx.reserve(&decision.order, &payer, &self.app.policy.limits, self.now).await?
+            && let Some(which) = self.tx.reserve(&decision.order, &payer, &policy.limits, self.now).await?
         {
-            let instead = Event::LimitReached { which };
-            let order = self.order(id).cloned();
-            return Ok(match order.map(|order| decide(&order, &instead, self.now, &self.app.policy)) {
-                Some(Ok(decision)) => {
-                    self.take(decision, instead.name(), &before);
-                    Ok(())
-                }
-                Some(Err(refusal)) => Err(refusal),
-                None => Err(unknown()),
-            });
+            event = Event::LimitReached { which };
+            decision = match decide(&order, &event, self.now, &policy) {
+                Ok(decision) => decision,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
         }
-        let name = event.name();
-        self.take(decision, name, &before);
+        self.take(decision, event.name(), &before, event.operator());
         Ok(Ok(()))
+    }
+
+    /// What became of an order's payments is known now: whatever waited for that is asked about.
+    async fn release_look_alikes(&mut self, of: &OrderId) -> Result<(), StoreError> {
+        let Some(person) = self.order(of).and_then(|order| order.payer.as_ref()).map(|payer| payer.person.clone()) else {
+            return Ok(());
+        };
+        let held = self.tx.held_orders(&person).await?;
+        self.lay_out(&held).await?;
+        let waits =
+            |order: &Order| matches!(&order.state, OrderState::Held { why: Hold::LookAlike { of: first }, .. } if first == of);
+        let mut waiting: Vec<OrderId> = held.into_iter().filter(|id| self.order(id).is_some_and(waits)).collect();
+        waiting.extend(self.fresh_orders(waits));
+        for id in waiting {
+            let event = Event::Released { by: None, salt: self.salt() };
+            let _ = self.happen_to_one(&id, &event).await?;
+        }
+        Ok(())
     }
 
     /// Puts a private message that belongs to no order into the queue.
@@ -190,14 +267,24 @@ impl<'a> Desk<'a> {
         self.effects.push(NewEffect { id, lane, order, data, priority, due_at });
     }
 
-    fn take(&mut self, decision: Decision, event: &str, before: &str) {
+    fn take(&mut self, decision: Decision, event: &str, before: &str, operator: Option<(&str, Option<&str>)>) {
         let id = decision.order.id.clone();
         let effects: Vec<&str> = decision.effects.iter().map(Effect::name).collect();
         let payments: Vec<&str> = decision.order.payments.iter().map(|payment| payment.state.name()).collect();
-        let detail = json!({
+        let mut detail = json!({
             "from": before, "to": decision.order.state.name(), "payments": payments, "effects": effects,
-        })
-        .to_string();
+        });
+        // Under which rules somebody was asked or said yes.
+        if decision.reserves_limits || decision.effects.contains(&Effect::AskPayer) {
+            detail["limits"] = json!(self.app.limits_version);
+            detail["screening"] = json!(self.app.screening.version());
+        }
+        if let Some((operator, note)) = operator {
+            detail["operator"] = json!(operator);
+            detail["note"] = json!(note);
+        }
+        let detail = detail.to_string();
+        self.halts.extend(decision.halts.iter().cloned());
         for index in &decision.releases {
             if let Some(payment) = decision.order.payment(*index) {
                 self.released.push(payment.key.as_str().to_owned());
@@ -245,6 +332,9 @@ impl<'a> Desk<'a> {
         self.tx.insert_effects(&self.effects, self.now).await?;
         let released: Vec<&str> = self.released.iter().map(String::as_str).collect();
         self.tx.release(&released, self.now).await?;
+        for payee in &self.halts {
+            self.tx.freeze_payee(payee).await?;
+        }
         self.tx.commit().await?;
         let committed = Committed {
             lanes: self.effects.into_iter().map(|effect| effect.lane).collect(),
@@ -262,4 +352,16 @@ fn changed_ids(orders: &HashMap<OrderId, Laid>) -> Vec<OrderId> {
 fn standing(order: &Order, event: &Event) -> String {
     let payment = event.payment().and_then(|index| order.payment(index));
     payment.map_or(order.state.name(), |payment| payment.state.name()).to_owned()
+}
+
+/// The bank may or may not have it.
+fn is_uncertain(state: &PaymentState) -> bool {
+    matches!(state, PaymentState::Unknown { .. })
+}
+
+/// What screening says about a payment.
+pub(super) fn screen(app: &App, payer: &Payer, payment: &Payment) -> Verdict {
+    let debtor = Subject { name: None, iban: &payer.iban };
+    let creditor = Subject { name: Some(&payment.payee.legal_name), iban: &payment.payee.iban };
+    app.screening.screen(debtor, creditor)
 }

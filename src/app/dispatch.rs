@@ -15,7 +15,7 @@ use super::ledger::{Ledger, LedgerError, Work};
 use super::settle;
 use super::task::{Task, bank_lane, platform_lane};
 use crate::clock::later;
-use crate::ids::{AccountId, OrderId, PlatformName};
+use crate::ids::{AccountId, BankName, OrderId, PlatformName};
 use crate::messages;
 use crate::order::{Effect, Notice, Order, OrderState};
 use crate::people::LinkedPayer;
@@ -23,8 +23,9 @@ use crate::platform::{OutgoingDm, OutgoingReply, Platform, SendError};
 use crate::store::StoreError;
 use crate::store::effects::{ClaimedEffect, LaneWindow, Then, Turn};
 
-/// How long a claimed effect is ours. Longer than any call may take, so that a live holder does not lose it.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a claimed effect is ours: longer than any call may take, so that a live holder does not lose it, and short enough for a dead
+/// node's work to be taken over within a minute.
+const LEASE: Duration = Duration::from_secs(45);
 
 /// The most claimed at one time.
 const CLAIM: u32 = 256;
@@ -56,7 +57,7 @@ enum DeliveryError {
 #[derive(Clone)]
 enum Lane {
     Platform(Arc<dyn Platform>),
-    Bank,
+    Bank(BankName),
 }
 
 /// Keeps every lane going until `stop`; then claims nothing more, and returns when what is under way has come to its end.
@@ -67,7 +68,7 @@ pub async fn keep_dispatching(app: Arc<App>, ledger: Ledger, stop: CancellationT
         lanes.spawn(keep_lane(app.clone(), ledger.clone(), platform_lane(name), lane, stop.clone()));
     }
     for name in app.banks.keys() {
-        lanes.spawn(keep_lane(app.clone(), ledger.clone(), bank_lane(name), Lane::Bank, stop.clone()));
+        lanes.spawn(keep_lane(app.clone(), ledger.clone(), bank_lane(name), Lane::Bank(name.clone()), stop.clone()));
     }
     while lanes.join_next().await.is_some() {}
 }
@@ -111,7 +112,7 @@ async fn claim(app: &App, name: &str, lane: &Lane, room: usize) -> Result<Vec<Cl
     drop(tx);
     let due = u32::try_from(due).unwrap_or(wanted);
     let (wanted, windows) = match lane {
-        Lane::Bank => (due, Vec::new()),
+        Lane::Bank(bank) => (app.governors.calls_now(bank, due), Vec::new()),
         Lane::Platform(platform) => (app.governors.messages_now(platform.name(), due), lane_windows(platform.as_ref())),
     };
     if wanted == 0 {
@@ -151,10 +152,10 @@ async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect)
             end(ledger, &effect, Then::Dead("has no meaning".to_owned())).await
         }
         (Ok(Task::Order { effect: what }), lane) => match (&effect.order, what, lane) {
-            (Some(order), Effect::Submit { payment, .. }, Lane::Bank) => {
+            (Some(order), Effect::Submit { payment, .. }, Lane::Bank(_)) => {
                 settle::submit(app, ledger, &effect, order, payment).await.map_err(Into::into)
             }
-            (Some(order), Effect::AskBank { payment, .. }, Lane::Bank) => {
+            (Some(order), Effect::AskBank { payment, .. }, Lane::Bank(_)) => {
                 settle::ask(app, ledger, &effect, order, payment).await.map_err(Into::into)
             }
             (Some(order), what, Lane::Platform(platform)) => write(app, ledger, platform.as_ref(), &effect, order, &what).await,
@@ -175,7 +176,7 @@ async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect)
         (Ok(Task::Hint { post, handle, language }), Lane::Platform(platform)) => {
             hint(app, ledger, platform.as_ref(), &effect, &post, &handle, language).await
         }
-        (Ok(_), Lane::Bank) => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
+        (Ok(_), Lane::Bank(_)) => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
     };
     if let Err(error) = result {
         tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");

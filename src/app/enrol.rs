@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::App;
 use super::desk::{Addressee, Desk};
+use super::intake::orders_awaiting_payer;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use crate::bank::{ConsentStanding, TryAgain};
 use crate::clock::later;
@@ -287,8 +288,7 @@ async fn wake_waiting_orders(
     account: &BankAccount,
     candidate: &Candidate,
 ) -> Result<(), StoreError> {
-    let waiting = desk.tx.orders_awaiting_payer(&candidate.platform, &candidate.account).await?;
-    desk.lay_out(&waiting).await?;
+    let waiting = orders_awaiting_payer(desk, &candidate.platform, &candidate.account).await?;
     let most = usize::try_from(desk.app.policy.limits.open_orders).unwrap_or(usize::MAX);
     for (place, order) in waiting.iter().enumerate() {
         let payer = Payer {

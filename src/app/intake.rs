@@ -132,7 +132,7 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
         let orders = desk.tx.orders_of_posts(name, &[native_id]).await?;
         desk.lay_out(&orders).await?;
         // Orders that this very batch made are on the desk and not in the rows yet.
-        let fresh = desk.orders_made_from(name, native_id);
+        let fresh = desk.fresh_orders(|order| order.source.platform == *name && order.source.native_id == *native_id);
         for order in orders.iter().chain(&fresh) {
             let _ = desk.happen(order, &Event::Cancelled { by }).await?;
         }
@@ -201,6 +201,8 @@ async fn look_up(tx: &mut Tx, platform: &PlatformName, posts: &[&Post]) -> Resul
         .collect();
     let tags = campaigns.iter().map(|(tag, (_, handle))| (tag.as_str(), handle.as_deref())).collect();
     let persons: Vec<&PersonId> = payers.values().map(|payer| &payer.person.id).collect();
+    // Two nodes that count a payer's open orders at the same time would both see the last place free.
+    tx.lock_people(&persons).await?;
     let open_orders = tx.open_orders(&persons).await?.into_iter().collect();
     Ok(Known { payers, payees, campaigns, tags, open_orders })
 }
@@ -355,11 +357,8 @@ async fn propose(
         state: OrderState::Expired { at: desk.now },
         payments,
     };
-    if order.payer.is_none() && !desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await? {
-        desk.propose_quietly(order, problem);
-    } else {
-        desk.propose(order, problem);
-    }
+    let may_hint = order.payer.is_some() || desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await?;
+    desk.propose(order, problem, may_hint).await?;
     Ok(Outcome::Order(id))
 }
 
@@ -435,12 +434,22 @@ async fn correct(
 }
 
 async fn cancel_unlinked(desk: &mut Desk<'_>, name: &PlatformName, post: &Post) -> Result<(), StoreError> {
-    let waiting = desk.tx.orders_awaiting_payer(name, &post.author.id).await?;
-    desk.lay_out(&waiting).await?;
-    for order in &waiting {
+    for order in &orders_awaiting_payer(desk, name, &post.author.id).await? {
         let _ = desk.happen(order, &Event::Cancelled { by: CancelledBy::CancelOrder }).await?;
     }
     Ok(())
+}
+
+/// The orders whose author has no channel yet: stored, or made in this very transaction. They lie on the desk afterwards.
+pub(super) async fn orders_awaiting_payer(
+    desk: &mut Desk<'_>,
+    platform: &PlatformName,
+    author: &AccountId,
+) -> Result<Vec<OrderId>, StoreError> {
+    let mut waiting = desk.tx.orders_awaiting_payer(platform, author).await?;
+    desk.lay_out(&waiting).await?;
+    waiting.extend(desk.fresh_orders(|order| order.source.platform == *platform && order.source.author == *author));
+    Ok(waiting)
 }
 
 fn addressee<'a>(platform: &'a PlatformName, post: &'a Post) -> Addressee<'a> {

@@ -29,16 +29,16 @@ pub mod watch;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::bank::Bank;
+use crate::bank::{Bank, Capabilities};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::ids::{BankName, OrderId, PlatformName};
 use crate::limits::Governors;
-use crate::order::Policy;
+use crate::order::{Policy, Rail};
+use crate::people::screening::Screening;
 use crate::platform::Platform;
 use crate::store::Store;
 
@@ -56,8 +56,12 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Codes, salts and ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Sums and times.
+    /// Sums and times; the rail is the bank's of each order ([`App::policy_at`]).
     pub policy: Policy,
+    /// Under which [`crate::order::Limits::version`] decisions are made.
+    pub limits_version: String,
+    /// Asked before a payer is, and again before a bank is.
+    pub screening: Arc<dyn Screening>,
     /// The rates we keep to by ourselves.
     pub governors: Governors,
     /// What confirmation and enrolment codes are derived from; never in the store.
@@ -134,6 +138,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Sums and times.
     pub policy: Policy,
+    /// Whom we may not pay for, and whom not to.
+    pub screening: Arc<dyn Screening>,
     /// What codes are derived from.
     pub secret: CodeSecret,
     /// Where people reach our pages.
@@ -141,12 +147,9 @@ pub struct Parts {
 }
 
 impl App {
-    /// Puts an application together. An unknown payment is asked for no longer than every bank can still find it.
+    /// Puts an application together.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let mut policy = parts.policy;
-        let horizons = parts.banks.iter().map(|(bank, _)| bank.capabilities().look_up_horizon);
-        policy.timing.look_up_horizon = horizons.fold(policy.timing.look_up_horizon, Duration::min);
-        let mut governors = Governors::default();
+        let mut governors = Governors::new(parts.clock.clone());
         for platform in &parts.platforms {
             governors.govern_platform(platform.name().clone(), &platform.send_windows());
         }
@@ -163,10 +166,22 @@ impl App {
             banks,
             clock: parts.clock,
             entropy: parts.entropy,
-            policy,
+            limits_version: parts.policy.limits.version(),
+            policy: parts.policy,
+            screening: parts.screening,
             governors,
             secret: parts.secret,
             public_url: parts.public_url.trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// The rules for an order that is paid from an account at this bank. A bank that is not configured any more promises nothing.
+    pub fn policy_at(&self, bank: Option<&BankName>) -> Policy {
+        let mut policy = self.policy.clone();
+        if let Some(bank) = bank.and_then(|name| self.banks.get(name)) {
+            let Capabilities { look_up_horizon, key_life, .. } = bank.capabilities();
+            policy.rail = Rail { look_up_horizon: *look_up_horizon, key_life: *key_life };
+        }
+        policy
     }
 }

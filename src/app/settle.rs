@@ -17,11 +17,13 @@
 use std::time::Duration;
 
 use super::App;
+use super::desk;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use crate::bank::{Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain};
 use crate::clock::later;
 use crate::ids::OrderId;
 use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
+use crate::people::screening::Verdict;
 use crate::store::StoreError;
 use crate::store::effects::{ClaimedEffect, Then, Turn};
 
@@ -42,15 +44,8 @@ pub(super) async fn submit(
     id: &OrderId,
     index: u16,
 ) -> Result<(), SettleError> {
-    let mut tx = app.store.begin_reading().await?;
-    let payer_bank = tx.order(id).await?.and_then(|order| order.payer).map(|payer| payer.bank);
-    drop(tx);
-    // Waiting for the bank's rate comes first: from `Submitting` on, every second counts against the lease.
-    if let Some(bank) = &payer_bank {
-        app.governors.until_bank_is_ready(bank).await;
-    }
     if later(app.clock.now(), LONGEST_CALL) >= effect.lease_until {
-        let why = "the bank's rate left too little of the lease".to_owned();
+        let why = "too little was left of the lease for a call".to_owned();
         ledger.decide(Work::Ended { turn: turn(effect, Then::Again { due_at: app.clock.now(), why }) }).await?;
         return Ok(());
     }
@@ -61,25 +56,41 @@ pub(super) async fn submit(
         None => None,
     };
     drop(tx);
-    let Some((order, payment)) = order.as_ref().and_then(|order| Some((order, order.payment(index)?))) else {
+    let Some((order, payment, payer)) =
+        order.as_ref().and_then(|order| Some((order, order.payment(index)?, order.payer.as_ref()?)))
+    else {
         return end(ledger, effect, "there is no such payment").await;
     };
-    if matches!(payment.state, PaymentState::Ready { .. })
-        && let Some(difference) = difference(payment, payee.as_ref())
-    {
-        let event = Event::Voided { payment: index, difference: difference.to_owned() };
-        return happened(ledger, order, event, turn(effect, Then::Done("voided".to_owned()))).await;
+    // A payment found `Submitting` is not looked at: whatever speaks against it now, it may be with the bank already.
+    let is_new = matches!(payment.state, PaymentState::Ready { .. });
+    if is_new || matches!(payment.state, PaymentState::Unknown { repeating: true, .. }) {
+        let event = match objection(app, payer, payment, payee.as_ref()) {
+            None => None,
+            Some(Objection::Later(why)) => {
+                let due_at = later(app.clock.now(), SCREENING_PAUSE);
+                ledger.decide(Work::Ended { turn: turn(effect, Then::Again { due_at, why }) }).await?;
+                return Ok(());
+            }
+            Some(Objection::Void(difference)) if is_new => Some(Event::Voided { payment: index, difference }),
+            // A repetition is not made to somebody who is not payable any more; what became of the first is asked for.
+            Some(Objection::Void(_)) => Some(Event::Bank { payment: index, said: BankSaid::DidNotAnswer { after: None } }),
+        };
+        if let Some(event) = event {
+            return happened(ledger, order, event, turn(effect, Then::Done("voided".to_owned()))).await;
+        }
     }
-    let begun =
-        Work::Happened { order: id.clone(), event: Event::SubmitBegins { payment: index }, turn: Some(turn(effect, Then::Keep)) };
+    let name = format!("{}:{}", effect.id, effect.epoch);
+    let event = Event::SubmitBegins { payment: index, turn: name.clone() };
+    let begun = Work::Happened { order: id.clone(), event, turn: Some(turn(effect, Then::Keep)) };
     let order = match ledger.decide(begun).await? {
         Answer::Done(Some(order)) => order,
         Answer::Done(None) => return end(ledger, effect, "there is no such order").await,
         Answer::Void(why) => return end(ledger, effect, &why).await,
     };
-    // Only the commit that made it `Submitting` gives it back so; found `Submitting`, it has become `Unknown`, and whatever is not
-    // ready any more has come to its end.
-    let ours = matches!(order.payment(index).map(|payment| &payment.state), Some(PaymentState::Submitting { .. }));
+    // Only the commit of this very turn gives it back so; found `Submitting` in another's, it has become `Unknown`, and whatever is
+    // not ready any more has come to its end.
+    let state = order.payment(index).map(|payment| &payment.state);
+    let ours = matches!(state, Some(PaymentState::Submitting { turn, .. }) if *turn == name);
     let (Some(payment), Some(payer), true) = (order.payment(index), order.payer.as_ref(), ours) else {
         return end(ledger, effect, "not submitted").await;
     };
@@ -119,7 +130,6 @@ pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: 
         creditor_iban: payment.payee.iban.clone(),
         submitted_at,
     };
-    app.governors.until_bank_is_ready(&payer.bank).await;
     // A bank names its own page when it takes the payment and need not repeat it.
     let page = if let PaymentState::AwaitingBank { authorise_at, .. } = &payment.state { Some(authorise_at.clone()) } else { None };
     let said = asked(bank.as_ref(), &query, page).await;
@@ -184,6 +194,31 @@ fn instruction(app: &App, order: &Order, payer: &Payer, payment: &Payment) -> Pa
 
 fn debtor(payer: &Payer) -> DebtorAccount {
     DebtorAccount { iban: payer.iban.clone(), consent: payer.consent.clone() }
+}
+
+/// Why a payment is not to be handed to the bank.
+enum Objection {
+    /// It is not what the payer confirmed, or must not be paid.
+    Void(String),
+    /// That is not known at the moment.
+    Later(String),
+}
+
+/// How soon screening is asked again after it could not be; the payment's own deadline ends that.
+const SCREENING_PAUSE: Duration = Duration::from_secs(30);
+
+fn objection(app: &App, payer: &Payer, payment: &Payment, entry: Option<&crate::people::Payee>) -> Option<Objection> {
+    if let Some(difference) = difference(payment, entry) {
+        return Some(Objection::Void(difference.to_owned()));
+    }
+    match desk::screen(app, payer, payment) {
+        Verdict::Clear => None,
+        Verdict::Found { finding } => {
+            tracing::error!(payment.key = %payment.key, finding, "screening stopped a payment that was confirmed");
+            Some(Objection::Void("stopped by screening".to_owned()))
+        }
+        Verdict::Unavailable { why } => Some(Objection::Later(format!("screening could not be asked: {why}"))),
+    }
 }
 
 /// What is no longer as the payer confirmed it.

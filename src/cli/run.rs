@@ -19,6 +19,7 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::exit::ExitCode;
 use crate::ids::{AccountId, BankName, PlatformName};
 use crate::order::Policy;
+use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
@@ -76,7 +77,8 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
         banks: connect_banks(&config, &clock, &entropy)?,
         clock,
         entropy,
-        policy: Policy { limits: config.limits.clone(), timing: config.timing.clone() },
+        policy: Policy { limits: config.limits.clone(), timing: config.timing.clone(), ..Policy::default() },
+        screening: screening(&config),
         secret: CodeSecret::new(*config.secrets.key.expose_secret()),
         public_url: config.web.public_url.to_string(),
     });
@@ -99,6 +101,16 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     tracing::info!("stopping: what is under way comes to its end, everything else is kept");
     serving.stop().await;
     Ok(())
+}
+
+fn screening(config: &Config) -> Arc<dyn Screening> {
+    match &config.screening.sanctions_list {
+        Some((_, list)) => Arc::new(list.clone()),
+        None => {
+            tracing::warn!("no sanctions list is configured ([screening] sanctions_list); nobody is screened");
+            Arc::new(NoScreening)
+        }
+    }
 }
 
 /// Every address that the name stands for: `localhost` is two of them.

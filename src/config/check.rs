@@ -9,13 +9,14 @@ use url::Url;
 use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, PayeeIdentitySection,
-    PayeeSection, PlatformSection, SecretsSection, StoreSection, WebSection,
+    PayeeSection, PlatformSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
 };
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};
 use crate::order::{Limits, Timing};
 use crate::people::Class;
+use crate::people::screening::SanctionsList;
 use crate::platform::Window;
 use crate::store::Location;
 
@@ -31,6 +32,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<
     let banks = banks(reader, &mut root);
     let limits = limits(reader, &mut root);
     let timing = timing(reader, &mut root);
+    let screening = screening(reader, &mut root);
     let mut slugs = BTreeSet::new();
     let payees = payees(reader, &mut root, &platform_names, &mut slugs);
     let campaigns = campaigns(reader, &mut root, &slugs);
@@ -43,6 +45,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<
         banks: banks?,
         limits: limits?,
         timing: timing?,
+        screening: screening?,
         payees: payees?,
         campaigns: campaigns?,
         warnings: Vec::new(),
@@ -255,6 +258,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
     let ask_first = time("ask_first_seconds", usual.ask_first);
     let ask_at_most = time("ask_at_most_seconds", usual.ask_at_most);
     let look_up_horizon = time("look_up_horizon_seconds", usual.look_up_horizon);
+    let held = time("held_seconds", usual.held);
     let oldest_post = time("oldest_post_seconds", usual.oldest_post);
     let place = section.place.clone();
     reader.finish(section);
@@ -265,12 +269,24 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
         ask_first: ask_first?,
         ask_at_most: ask_at_most?,
         look_up_horizon: look_up_horizon?,
+        held: held?,
         oldest_post: oldest_post?,
     };
     if timing.ask_first > timing.ask_at_most {
         return Err(reader.note(&place, "has an ask_first_seconds above its ask_at_most_seconds", None));
     }
     Ok(timing)
+}
+
+fn screening(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<ScreeningSection> {
+    let mut section = reader.section(root, "screening");
+    let sanctions_list = reader.optional(&mut section, "sanctions_list", Form::Text, |path| {
+        let path = std::path::PathBuf::from(path);
+        SanctionsList::read(&path).map(|list| (path, list)).map_err(|error| format!("names a list that cannot be used: {error}"))
+    });
+    reader.finish(section);
+    let list = sanctions_list?.map(|((path, list), _)| (path, list));
+    Ok(ScreeningSection { sanctions_list: list })
 }
 
 fn payees(

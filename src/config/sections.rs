@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
@@ -14,6 +15,7 @@ use crate::ids::{BankName, PlatformName};
 use crate::money::Money;
 use crate::order::{Limits, Timing};
 use crate::people::Class;
+use crate::people::screening::SanctionsList;
 use crate::platform::Window;
 use crate::store::Location;
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long.
     pub timing: Timing,
+    /// Whom not to pay, and for whom not to.
+    pub screening: ScreeningSection,
     /// Who may be paid.
     pub payees: Vec<PayeeSection>,
     /// What is collected for.
@@ -153,6 +157,13 @@ impl BerlinGroupProduct {
             Self::InstantSepaCreditTransfers => "instant-sepa-credit-transfers",
         }
     }
+}
+
+/// `[screening]`.
+#[derive(Debug, Clone, Default)]
+pub struct ScreeningSection {
+    /// The sanctions list, read, and where it was read from.
+    pub sanctions_list: Option<(PathBuf, SanctionsList)>,
 }
 
 /// `[[payees]]`: an entry of the directory that the operator approves by writing it here.

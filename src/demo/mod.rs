@@ -20,7 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::Mutex;
 
 use crate::exit::ExitCode;
-use crate::order::{Limits, Policy, Timing};
+use crate::order::{Policy, Timing};
 use crate::sandbox::listen;
 use crate::sandbox::whole::{self, Limits as TownLimits, Setup, Whole, Window};
 use crate::telemetry::{self, LogArgs};
@@ -113,7 +113,7 @@ async fn play(args: &DemoArgs, data: PathBuf) -> anyhow::Result<Summary> {
         bank_listen: args.bank_listen.clone(),
         public_url: public_url.clone(),
         town_limits,
-        policy: Policy { limits: Limits::default(), timing },
+        policy: Policy { timing, ..Policy::default() },
     };
     let whole = whole::start(&setup).await?;
     whole.open_pages(listeners);

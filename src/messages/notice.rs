@@ -3,7 +3,7 @@
 use super::texts::{Rejections, texts};
 use super::{Detail, LONGEST_HANDLE, details, first_that_fits, footer, plain, what, what_of};
 use crate::money::Money;
-use crate::order::{CancelledBy, Notice, Order, Payment, PaymentState, Rejection};
+use crate::order::{CancelledBy, Hold, Notice, Order, Payment, PaymentState, Rejection};
 use crate::people::Language;
 
 /// The longest bank code shown; ISO 20022 reasons have four characters.
@@ -37,6 +37,8 @@ fn body(order: &Order, notice: &Notice, detail: Detail, references: bool) -> Str
         }
         Notice::TooLateToCancel => texts.too_late_to_cancel(&all),
         Notice::PostChangedAfterConfirmation => texts.post_changed(&all),
+        Notice::Held { why: Hold::LookAlike { .. } } => texts.held_look_alike(&all),
+        Notice::Held { why: Hold::Screening { .. } | Hold::Operator { .. } } => texts.held(&all),
         Notice::Expired => texts.expired(&all),
         Notice::Authorise { payment } => match order.payment(*payment).map(|payment| &payment.state) {
             Some(PaymentState::AwaitingBank { authorise_at, .. }) => {
@@ -307,7 +309,8 @@ mod tests {
 
     #[test]
     fn what_may_still_be_paid_is_never_called_unpaid_even_by_a_notice_that_came_too_early() {
-        let states = [PaymentState::Submitting { since: now() }, settled(), PaymentState::Proposed];
+        let states =
+            [PaymentState::Submitting { submitted_at: now(), turn: String::new(), asked: 0 }, settled(), PaymentState::Proposed];
         insta::assert_snapshot!(told_in_both(three, &states, &Notice::Receipt), @"
         Paid for certain: €10.00 of €30.01. Order 69910404:
         Under way, do not pay again: €10.00 to Bob Martin (bob).
@@ -319,8 +322,14 @@ mod tests {
         Payé~: 10,00~€ à Carol Smith (carol).
         Non payé~: 10,01~€ à Dave Jones (dave).
         ");
-        let unknown =
-            PaymentState::Unknown { submitted_at: now(), bank_payment_id: None, why: String::new(), asked: 3, with_operator: true };
+        let unknown = PaymentState::Unknown {
+            submitted_at: now(),
+            bank_payment_id: None,
+            why: String::new(),
+            asked: 3,
+            repeating: false,
+            with_operator: true,
+        };
         let text = told_in_both(gift, &[unknown], &Notice::Outcome);
         assert!(!text.contains("Not paid") && !text.contains("Non payé"), "{text}");
     }

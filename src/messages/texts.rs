@@ -170,6 +170,8 @@ sentences! {
         cancelled_unlinked();
         too_late_to_cancel(what);
         post_changed(what);
+        held(what);
+        held_look_alike(what);
         expired(what);
         authorise(what, url);
         authorise_anywhere(what);

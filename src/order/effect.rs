@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{CancelledBy, Rejection};
+use super::state::{CancelledBy, Hold, Rejection};
 
 /// Something to do outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,11 @@ pub enum Notice {
     TooLateToCancel,
     /// The post was edited or deleted after confirmation, which changes nothing.
     PostChangedAfterConfirmation,
+    /// The order is stopped and goes on, or ends, without anything to be done by the payer.
+    Held {
+        /// Why; of a screening or an operator's reason the payer hears nothing.
+        why: Hold,
+    },
     /// Nobody confirmed in time.
     Expired,
     /// The bank wants the payer's own authentication.

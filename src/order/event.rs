@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{CancelledBy, LimitKind, Rejection};
+use super::state::{CancelledBy, Hold, LimitKind, Rejection};
 use super::{PayeeSnapshot, Payer};
 use crate::people::Language;
 
@@ -112,13 +112,15 @@ pub enum Event {
         /// By what.
         by: CancelledBy,
     },
-    /// Stopped for an operator, before confirmation.
+    /// Stopped until somebody has looked, before anything was submitted.
     Held {
         /// Why.
-        reason: String,
+        why: Hold,
     },
-    /// Let go by an operator: the payer is asked.
+    /// Let go: the payer is asked.
     Released {
+        /// By which operator; `None` if the reason itself is gone.
+        by: Option<String>,
         /// For the confirmation code.
         salt: String,
     },
@@ -128,6 +130,8 @@ pub enum Event {
     SubmitBegins {
         /// Which payment.
         payment: u16,
+        /// In whose turn: effect and epoch.
+        turn: String,
     },
     /// What was confirmed is no longer what would be paid.
     Voided {
@@ -143,6 +147,27 @@ pub enum Event {
         /// What it said.
         said: BankSaid,
     },
+    /// An operator has found out what became of a payment that asking could not resolve, or whose answers contradict each other.
+    Resolved {
+        /// Which payment.
+        payment: u16,
+        /// What became of it.
+        outcome: Resolution,
+        /// Which operator.
+        by: String,
+        /// On what evidence, in their words.
+        note: String,
+    },
+}
+
+/// What an operator found out about a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// The bank has carried it out.
+    Paid,
+    /// The bank has not carried it out and will not.
+    NotPaid,
 }
 
 impl Event {
@@ -164,6 +189,8 @@ impl Event {
             Event::Released { .. } => "released",
             Event::TimePassed => "time_passed",
             Event::SubmitBegins { .. } => "submit_begins",
+            Event::Resolved { outcome: Resolution::Paid, .. } => "resolved_paid",
+            Event::Resolved { outcome: Resolution::NotPaid, .. } => "resolved_not_paid",
             Event::Voided { .. } => "voided",
             Event::Bank { said, .. } => match said {
                 BankSaid::Executing { .. } => "bank_executing",
@@ -183,9 +210,19 @@ impl Event {
     pub fn payment(&self) -> Option<u16> {
         match self {
             Event::PayeeClaimed { payment, .. }
-            | Event::SubmitBegins { payment }
+            | Event::SubmitBegins { payment, .. }
             | Event::Voided { payment, .. }
+            | Event::Resolved { payment, .. }
             | Event::Bank { payment, .. } => Some(*payment),
+            _ => None,
+        }
+    }
+
+    /// The operator who made it happen, with their reason where they gave one; both go into the audit line.
+    pub fn operator(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Event::Held { why: Hold::Operator { by, note } } | Event::Resolved { by, note, .. } => Some((by, Some(note))),
+            Event::Released { by: Some(by), .. } => Some((by, None)),
             _ => None,
         }
     }

@@ -20,6 +20,7 @@
 pub mod effect;
 pub mod event;
 pub mod policy;
+mod settlement;
 pub mod state;
 mod transition;
 
@@ -32,10 +33,10 @@ use crate::money::Money;
 use crate::people::{Class, Language};
 
 pub use effect::{Effect, Notice};
-pub use event::{Answer, BankSaid, Event};
-pub use policy::{Limits, Policy, Timing};
-pub use state::{CancelledBy, OrderState, PaymentState, Rejection};
-pub use transition::{Decision, Refusal, decide, propose};
+pub use event::{Answer, BankSaid, Event, Resolution};
+pub use policy::{Limits, Policy, Rail, Timing};
+pub use state::{CancelledBy, Hold, OrderState, PaymentState, Rejection};
+pub use transition::{Decision, Objection, Refusal, decide, propose};
 
 /// What the author asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

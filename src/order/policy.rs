@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Order;
 use super::state::Rejection;
+use crate::clock::{Timestamp, later};
 use crate::money::{Currency, Money};
 use crate::people::Class;
 
@@ -44,6 +45,26 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Eight hexadecimal digits that change with any of the numbers: stands in the audit line of what was decided under them.
+    pub fn version(&self) -> String {
+        use sha2::{Digest as _, Sha256};
+        let Limits {
+            currency,
+            low_value_order_minor,
+            low_value_sum_minor,
+            low_value_count,
+            to_person_minor,
+            to_organisation_minor,
+            rolling_day_minor,
+            open_orders,
+        } = self;
+        let numbers = format!(
+            "{currency} {low_value_order_minor} {low_value_sum_minor} {low_value_count} {to_person_minor} \
+             {to_organisation_minor} {rolling_day_minor} {open_orders}"
+        );
+        crate::ids::hex(&Sha256::digest(numbers)[..4])
+    }
+
     /// Whether one order, looked at alone, may be asked for.
     pub fn check(&self, order: &Order) -> Result<(), Rejection> {
         if order.total.currency != self.currency {
@@ -78,9 +99,10 @@ pub struct Timing {
     pub ask_first: Duration,
     /// The longest between two questions.
     pub ask_at_most: Duration,
-    /// How long after the submission asking can still find a payment; then an operator has to. The rail's own horizon
-    /// (`bank::Capabilities`) if shorter is not known here: the caller puts it in.
+    /// How long after the submission a payment is asked about at most; then an operator has to. A rail may know less ([`Rail`]).
     pub look_up_horizon: Duration,
+    /// How long an order stays held before it is not what the payer meant any more.
+    pub held: Duration,
     /// Posts older than this when they reach us are not acted on.
     pub oldest_post: Duration,
 }
@@ -96,6 +118,7 @@ impl Default for Timing {
             ask_first: Duration::from_secs(2),
             ask_at_most: Duration::from_secs(10 * MINUTE),
             look_up_horizon: Duration::from_secs(3 * 24 * HOUR),
+            held: Duration::from_secs(3 * 24 * HOUR),
             oldest_post: Duration::from_secs(6 * HOUR),
         }
     }
@@ -108,6 +131,22 @@ impl Timing {
     }
 }
 
+/// What the payer's rail promises, as far as a decision needs it (`bank::Capabilities`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rail {
+    /// How long after a submission asking can still find a payment.
+    pub look_up_horizon: Duration,
+    /// How long the bank remembers our key, counted from the first submission. `None`: a payment is never handed over twice.
+    pub key_life: Option<Duration>,
+}
+
+impl Default for Rail {
+    /// A rail that promises nothing but to be asked.
+    fn default() -> Self {
+        Rail { look_up_horizon: Duration::MAX, key_life: None }
+    }
+}
+
 /// What [`super::decide`] needs to know besides order, event and time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
@@ -115,7 +154,29 @@ pub struct Policy {
     pub limits: Limits,
     /// Times.
     pub timing: Timing,
+    /// The rail of the order's payer.
+    pub rail: Rail,
 }
+
+impl Policy {
+    /// Whether a payment first handed over at `submitted_at` has been asked about for as long as asking can help.
+    pub fn asked_long_enough(&self, submitted_at: Timestamp, now: Timestamp) -> bool {
+        later(submitted_at, self.timing.look_up_horizon.min(self.rail.look_up_horizon)) <= now
+    }
+
+    /// Whether the bank surely still remembers the key of a payment first handed over at `submitted_at`, so that a repetition is
+    /// the same payment.
+    pub fn key_surely_lives(&self, submitted_at: Timestamp, now: Timestamp) -> bool {
+        let Some(life) = self.rail.key_life else { return false };
+        later(now, KEY_MARGIN) < later(submitted_at, life)
+    }
+}
+
+/// Clocks differ, and a call takes its time: a key counts as forgotten this long before the bank's own word.
+pub const KEY_MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// Questions that did not find a payment before it is handed over again, where the rail allows that at all.
+pub const QUESTIONS_BEFORE_REPEATING: u32 = 3;
 
 /// Wrong codes until the order is refused (PSD2 RTS Art. 4(3)(b): at most five).
 pub const WRONG_ANSWERS: u8 = 5;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::ids::OrderId;
 use crate::money::Money;
 
 /// How an order stands, up to its confirmation; afterwards its payments tell.
@@ -30,12 +31,14 @@ pub enum OrderState {
         /// Answers with a wrong code so far.
         wrong_answers: u8,
     },
-    /// Stopped before confirmation until an operator looks.
+    /// Stopped until somebody has looked; afterwards the payer is asked (afresh, if they had answered already).
     Held {
         /// Why.
-        reason: String,
+        why: Hold,
         /// Since when.
         since: Timestamp,
+        /// Until when; an order nobody lets go is not what the payer meant any more.
+        until: Timestamp,
     },
     /// The payer said yes.
     Confirmed {
@@ -95,8 +98,44 @@ impl OrderState {
         match self {
             OrderState::AwaitingPayer { until }
             | OrderState::AwaitingPayee { until }
+            | OrderState::Held { until, .. }
             | OrderState::AwaitingConfirmation { until, .. } => Some(*until),
             _ => None,
+        }
+    }
+}
+
+/// Why an order is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Hold {
+    /// The bank has not said what became of a payment of the same payer to the same payee over the same amount. Paying again is
+    /// what somebody does who thinks that the first was lost, so this one waits for the first.
+    LookAlike {
+        /// The order of that payment.
+        of: OrderId,
+    },
+    /// Screening found something, or could not be asked.
+    Screening {
+        /// What, in the words of the list; never told to the payer.
+        finding: String,
+    },
+    /// An operator stopped it.
+    Operator {
+        /// Who.
+        by: String,
+        /// Why, in their words; never told to the payer.
+        note: String,
+    },
+}
+
+impl Hold {
+    /// The name for audit and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Hold::LookAlike { .. } => "look_alike",
+            Hold::Screening { .. } => "screening",
+            Hold::Operator { .. } => "operator",
         }
     }
 }
@@ -207,8 +246,12 @@ pub enum PaymentState {
     },
     /// Committed before the bank is called; a call may be under way or have died with us.
     Submitting {
-        /// Since when.
-        since: Timestamp,
+        /// When it was first handed over; a repetition keeps the moment, since the bank's memory of the key counts from there.
+        submitted_at: Timestamp,
+        /// Whose call it is: the effect and the epoch of its lease. Only the holder of that very turn calls the bank.
+        turn: String,
+        /// How often the bank was asked before; more than 0 means that this is a repetition under the same key.
+        asked: u32,
     },
     /// The bank wants the payer's own authentication.
     AwaitingBank {
@@ -240,6 +283,8 @@ pub enum PaymentState {
         why: String,
         /// How often the bank was asked since.
         asked: u32,
+        /// The bank did not find it and remembers our key: it is to be handed over again, as it was, under the same key.
+        repeating: bool,
         /// Asking has come to its end: an operator has to find out.
         with_operator: bool,
     },
@@ -322,8 +367,8 @@ impl PaymentState {
     /// When it was handed to the bank, while that matters.
     pub fn submitted_at(&self) -> Option<Timestamp> {
         match self {
-            PaymentState::Submitting { since } => Some(*since),
-            PaymentState::AwaitingBank { submitted_at, .. }
+            PaymentState::Submitting { submitted_at, .. }
+            | PaymentState::AwaitingBank { submitted_at, .. }
             | PaymentState::Executing { submitted_at, .. }
             | PaymentState::Unknown { submitted_at, .. } => Some(*submitted_at),
             _ => None,

@@ -16,6 +16,7 @@ use crate::ids::{OrderId, PlatformName};
 use crate::language::Campaigns;
 use crate::order::{OrderState, Policy};
 use crate::people::Class;
+use crate::people::screening::NoScreening;
 use crate::platform::recorded::Offline;
 use crate::platform::{Batch, Platform, PlatformEvent};
 use crate::store::Store;
@@ -72,6 +73,7 @@ impl Feed {
             secret: CodeSecret::new(random_bytes(entropy.as_ref())),
             entropy,
             policy: Policy::default(),
+            screening: Arc::new(NoScreening),
             public_url: PUBLIC_URL.to_owned(),
         });
         let before = outcomes(&app).await?;

@@ -24,6 +24,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy, random_bytes};
 use crate::ids::{BankName, PlatformName, hex};
 use crate::order::Policy;
+use crate::people::screening::NoScreening;
 use crate::platform::fake::Town;
 pub use crate::platform::fake::{Limits, Window};
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
@@ -111,6 +112,7 @@ pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
         secret: CodeSecret::new(secret(&setup.data, entropy.as_ref())?),
         entropy,
         policy: setup.policy.clone(),
+        screening: Arc::new(NoScreening),
         public_url: setup.public_url.clone(),
     });
     for finding in directory::register(&app, &seeded.payees, &seeded.campaigns).await? {

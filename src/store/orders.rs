@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 use super::StoreError;
 use super::engine::{Row, Sql, Tx, args, sql, sql_rows};
 use crate::clock::{Timestamp, earlier};
-use crate::ids::{AccountId, OrderId, PaymentKey, PersonId, PlatformName, hex};
+use crate::ids::{AccountId, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, hex};
+use crate::money::Money;
 use crate::order::policy::Limits;
 use crate::order::state::LimitKind;
 use crate::order::{Order, Payer};
@@ -125,6 +126,28 @@ impl Tx {
                  OR (o.state = 'confirmed' AND NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.order_id = o.id AND p.state <> 'ready')))
              ORDER BY o.created_at DESC LIMIT 100"
         );
+        self.rows(statement, args![payer.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
+    }
+
+    /// The ids of a payer's orders with a payment to this payee over this amount of which nobody knows what became.
+    pub(crate) async fn uncertain_orders(
+        &mut self,
+        payer: &PersonId,
+        payee: &PayeeId,
+        amount: Money,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let statement = sql!(
+            "SELECT p.order_id AS id FROM payments AS p JOIN orders AS o ON o.id = p.order_id
+             WHERE p.payee_id = $1 AND p.state = 'unknown' AND p.amount_minor = $2 AND p.currency = $3 AND o.payer_id = $4
+             ORDER BY p.order_id LIMIT 10"
+        );
+        let values = args![payee.as_str(), amount.minor, amount.currency.code(), payer.as_str()];
+        self.rows(statement, values).await?.iter().map(|row| row.parsed("id")).collect()
+    }
+
+    /// The ids of a payer's held orders.
+    pub(crate) async fn held_orders(&mut self, payer: &PersonId) -> Result<Vec<OrderId>, StoreError> {
+        let statement = sql!("SELECT id FROM orders WHERE payer_id = $1 AND state = 'held' ORDER BY created_at LIMIT 100");
         self.rows(statement, args![payer.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 

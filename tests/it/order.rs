@@ -7,8 +7,8 @@ use obole::ids::{AccountId, BankName, Channel, OrderId, PayeeId, PaymentKey, Per
 use obole::money::{Currency, Money};
 use obole::order::state::{LimitKind, Rejection};
 use obole::order::{
-    Answer, BankSaid, CancelledBy, Effect, Event, Kind, Notice, Order, OrderState, PayeeSnapshot, Payer, Payment, PaymentState,
-    Policy, Source, decide, propose,
+    Answer, BankSaid, CancelledBy, Effect, Event, Hold, Kind, Notice, Objection, Order, OrderState, PayeeSnapshot, Payer, Payment,
+    PaymentState, Policy, Rail, Resolution, Source, decide, propose,
 };
 use obole::people::{Class, Language};
 use proptest::prelude::*;
@@ -81,6 +81,13 @@ fn then(order: &Order, event: Event, at: u64) -> obole::order::Decision {
     decide(order, &event, after(at), &Policy::default()).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
+fn begins(payment: u16) -> Event {
+    // Every turn is another one, as the epochs of leases are.
+    static TURN: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let turn = TURN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    Event::SubmitBegins { payment, turn: format!("effect:{turn}") }
+}
+
 fn bank(payment: u16, said: BankSaid) -> Event {
     Event::Bank { payment, said }
 }
@@ -93,7 +100,7 @@ fn confirmed(shares: &[i64]) -> Order {
 }
 
 fn submitting() -> Order {
-    then(&confirmed(&[1000]), Event::SubmitBegins { payment: 0 }, 61).order
+    then(&confirmed(&[1000]), begins(0), 61).order
 }
 
 fn state(order: &Order) -> &'static str {
@@ -113,17 +120,124 @@ fn a_confirmed_order_is_submitted_settled_and_receipted() {
 #[test]
 fn nothing_is_submitted_without_a_yes() {
     for order in [asked(&[1000]), then(&asked(&[1000]), Event::Answered { answer: Answer::No }, 1).order] {
-        assert!(decide(&order, &Event::SubmitBegins { payment: 0 }, after(2), &Policy::default()).is_err());
+        assert!(decide(&order, &begins(0), after(2), &Policy::default()).is_err());
     }
 }
 
 #[test]
 fn a_call_that_died_with_its_caller_is_asked_about_and_never_made_again() {
-    let found = then(&submitting(), Event::SubmitBegins { payment: 0 }, 130);
+    let found = then(&submitting(), begins(0), 130);
     assert_eq!(state(&found.order), "unknown");
     assert!(matches!(found.effects.as_slice(), [Effect::AskBank { payment: 0, .. }]));
-    let again = decide(&found.order, &Event::SubmitBegins { payment: 0 }, after(131), &Policy::default());
+    let again = decide(&found.order, &begins(0), after(131), &Policy::default());
     assert_eq!(again.unwrap_err().to_string(), "order 00000000000000000000000000000002: submit_begins does not apply to unknown");
+}
+
+#[test]
+fn a_commit_of_which_its_own_caller_did_not_hear_is_still_its_own() {
+    let ready = confirmed(&[1000]);
+    let event = Event::SubmitBegins { payment: 0, turn: "effect:7".into() };
+    let once = then(&ready, event.clone(), 61).order;
+    let twice = then(&once, event, 61);
+    assert_eq!(twice.order.payments[0].state, once.payments[0].state);
+    assert!(twice.effects.is_empty());
+}
+
+/// A bank that remembers keys for two hours.
+fn with_memory() -> Policy {
+    let rail = Rail { look_up_horizon: Duration::from_secs(3600 * 24), key_life: Some(Duration::from_secs(7200)) };
+    Policy { rail, ..Policy::default() }
+}
+
+fn asked_in_vain(times: u64, policy: &Policy) -> obole::order::Decision {
+    let unclear = bank(0, BankSaid::Unclear { why: "cut".into() });
+    let mut decision = decide(&submitting(), &unclear, after(62), policy).unwrap();
+    for second in 0..times {
+        decision = decide(&decision.order, &bank(0, BankSaid::NotFound), after(70 + second), policy).unwrap();
+    }
+    decision
+}
+
+fn submits(decision: &obole::order::Decision) -> bool {
+    decision.effects.iter().any(|effect| matches!(effect, Effect::Submit { .. }))
+}
+
+#[test]
+fn a_payment_is_handed_over_again_only_after_asking_and_only_where_the_bank_remembers_the_key() {
+    assert!(!submits(&asked_in_vain(2, &with_memory())), "asked first");
+    let repeated = asked_in_vain(3, &with_memory());
+    assert!(submits(&repeated));
+    assert!((1..20).all(|times| !submits(&asked_in_vain(times, &Policy::default()))), "a bank without memory is only asked");
+    let again = decide(&repeated.order, &begins(0), after(100), &with_memory()).unwrap().order;
+    assert_eq!(state(&again), "submitting");
+    assert_eq!(again.payments[0].state.submitted_at(), Some(after(61)), "the key's life counts from the first time");
+    let forgotten = decide(&repeated.order, &begins(0), after(61 + 7200 - 300), &with_memory()).unwrap();
+    assert_eq!(state(&forgotten.order), "unknown", "the key may be forgotten by now");
+    assert!(matches!(forgotten.effects.as_slice(), [Effect::AskBank { .. }]));
+}
+
+#[test]
+fn what_a_repetition_is_answered_with_tells_nothing_about_the_first_unless_the_bank_has_it() {
+    let again = decide(&asked_in_vain(3, &with_memory()).order, &begins(0), after(100), &with_memory()).unwrap().order;
+    let said = |said| decide(&again, &bank(0, said), after(101), &with_memory()).unwrap();
+    for unclear in [BankSaid::Refused { reason: "duplicate".into() }, BankSaid::NotTaken { after: None }] {
+        let decision = said(unclear);
+        assert_eq!(state(&decision.order), "unknown");
+        assert!(decision.releases.is_empty(), "nothing is free while the first may have been taken");
+    }
+    assert_eq!(state(&said(BankSaid::Executing { bank_payment_id: Some("b".into()) }).order), "executing");
+}
+
+#[test]
+fn nothing_goes_to_a_bank_that_says_that_it_has_it_already() {
+    let disputed = then(&confirmed(&[1000]), bank(0, BankSaid::Settled { bank_payment_id: None }), 61);
+    assert_eq!(state(&disputed.order), "disputed");
+    assert_eq!(disputed.halts, [disputed.order.payments[0].payee.id.clone()]);
+    assert!(decide(&disputed.order, &begins(0), after(62), &Policy::default()).is_err());
+}
+
+#[test]
+fn an_operator_resolves_what_nobody_else_will_find_out_and_nothing_else() {
+    let resolved = |outcome| Event::Resolved { payment: 0, outcome, by: "ana".into(), note: "statement of 3 May".into() };
+    let horizon = Policy::default().timing.look_up_horizon.as_secs();
+    let unknown = then(&submitting(), bank(0, BankSaid::Unclear { why: "cut".into() }), 62).order;
+    assert!(decide(&unknown, &resolved(Resolution::Paid), after(63), &Policy::default()).is_err(), "it is still being asked for");
+    let handed_over = then(&unknown, bank(0, BankSaid::NotFound), 62 + horizon).order;
+    let paid = then(&handed_over, resolved(Resolution::Paid), 63 + horizon);
+    assert_eq!(state(&paid.order), "settled");
+    assert_eq!(paid.effects, [Effect::TellPayer { notice: Notice::Receipt }]);
+    let not_paid = then(&handed_over, resolved(Resolution::NotPaid), 63 + horizon);
+    assert_eq!(state(&not_paid.order), "failed");
+    assert_eq!(not_paid.releases, [0]);
+    for settled in [paid.order, submitting(), confirmed(&[1000])] {
+        assert!(decide(&settled, &resolved(Resolution::NotPaid), after(64), &Policy::default()).is_err());
+    }
+}
+
+#[test]
+fn a_held_order_waits_is_asked_about_afresh_and_ends_by_itself() {
+    let why = Hold::Operator { by: "ana".into(), note: "looks odd".into() };
+    let held = then(&asked(&[1000]), Event::Held { why: why.clone() }, 1);
+    assert_eq!(held.order.state.name(), "held");
+    assert!(decide(&held.order, &Event::Answered { answer: Answer::Yes }, after(2), &Policy::default()).is_err());
+    let released = then(&held.order, Event::Released { by: Some("bob".into()), salt: "new".into() }, 3600);
+    assert!(matches!(&released.order.state, OrderState::AwaitingConfirmation { salt, .. } if salt == "new"));
+    let long = Policy::default().timing.held.as_secs();
+    assert_eq!(then(&held.order, Event::TimePassed, 1 + long).order.state.name(), "expired");
+    // Even after the yes, while nothing has been submitted: what was reserved is free, and the yes is void.
+    let stopped = then(&confirmed(&[500, 500]), Event::Held { why: why.clone() }, 61);
+    assert_eq!(stopped.releases, [0, 1]);
+    assert!(decide(&stopped.order, &begins(0), after(62), &Policy::default()).is_err());
+    assert!(decide(&submitting(), &Event::Held { why }, after(62), &Policy::default()).is_err());
+}
+
+#[test]
+fn a_new_order_that_has_to_wait_is_not_asked_about() {
+    let first = "00000000000000000000000000000009".parse::<OrderId>().unwrap();
+    let objection = Objection::Hold(Hold::LookAlike { of: first });
+    let held = propose(draft(&[1000]), Some(objection), "salt".to_owned(), start(), &Policy::default());
+    assert_eq!(held.order.state.name(), "held");
+    assert!(matches!(held.effects.as_slice(), [Effect::TellPayer { notice: Notice::Held { .. } }]));
 }
 
 #[test]
@@ -208,7 +322,7 @@ fn an_order_changed_after_it_was_shown_is_not_confirmed_and_not_submitted() {
     assert!(decide(&shown, &Event::Answered { answer: Answer::Yes }, after(1), &Policy::default()).is_err());
     let mut ready = confirmed(&[1000]);
     ready.payments[0].amount = Money::new(1001, Currency::EUR);
-    let voided = then(&ready, Event::SubmitBegins { payment: 0 }, 61);
+    let voided = then(&ready, begins(0), 61);
     assert_eq!(state(&voided.order), "failed");
     assert_eq!(voided.releases, [0]);
 }
@@ -237,7 +351,7 @@ fn a_cancel_order_withdraws_what_is_not_submitting_yet_and_frees_the_limits() {
 #[test]
 fn a_payment_not_submitted_in_time_is_not_submitted_at_all() {
     let within = Policy::default().timing.submit_within.as_secs();
-    let expired = then(&confirmed(&[1000]), Event::SubmitBegins { payment: 0 }, 60 + within);
+    let expired = then(&confirmed(&[1000]), begins(0), 60 + within);
     assert_eq!(state(&expired.order), "expired");
     assert_eq!(expired.releases, [0]);
     assert_eq!(expired.effects, [Effect::TellPayer { notice: Notice::Outcome }]);
@@ -246,8 +360,8 @@ fn a_payment_not_submitted_in_time_is_not_submitted_at_all() {
 #[test]
 fn a_partial_outcome_is_told_when_the_last_payment_has_its_answer() {
     let mut order = confirmed(&[500, 500]);
-    order = then(&order, Event::SubmitBegins { payment: 0 }, 61).order;
-    order = then(&order, Event::SubmitBegins { payment: 1 }, 61).order;
+    order = then(&order, begins(0), 61).order;
+    order = then(&order, begins(1), 61).order;
     let first = then(&order, bank(0, BankSaid::Settled { bank_payment_id: None }), 62);
     assert!(first.effects.is_empty());
     let second = then(&first.order, bank(1, BankSaid::Refused { reason: "AC04".into() }), 62);
@@ -296,7 +410,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         4 => (index.clone(), said).prop_map(|(payment, said)| Event::Bank { payment, said }),
-        3 => index.prop_map(|payment| Event::SubmitBegins { payment }),
+        3 => (index, 0_u8..3).prop_map(|(payment, turn)| Event::SubmitBegins { payment, turn: turn.to_string() }),
         2 => prop_oneof![Just(Answer::Yes), Just(Answer::No), Just(Answer::WrongCode)].prop_map(|answer| Event::Answered { answer }),
         1 => prop_oneof![Just(CancelledBy::Payer), Just(CancelledBy::Edit), Just(CancelledBy::CancelOrder)].prop_map(|by| Event::Cancelled { by }),
         1 => Just(Event::TimePassed),

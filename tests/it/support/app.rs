@@ -295,6 +295,7 @@ async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<
         clock: world.clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),
         policy,
+        screening: Arc::new(obole::people::screening::NoScreening),
         secret: CodeSecret::new([7; 32]),
         public_url: "http://localhost:8080".to_owned(),
     });
