@@ -66,6 +66,8 @@ pub mod sandbox;
 #[cfg(feature = "service")]
 pub mod serve;
 #[cfg(feature = "service")]
+pub mod simulate;
+#[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]
 pub mod telemetry;

@@ -34,10 +34,10 @@ pub struct Serving {
 impl Serving {
     /// Starts everything that works without being asked: ledger, lanes, clock and streams.
     pub fn start(app: Arc<App>) -> Self {
-        let (ledger, keep) = Ledger::open(app.clone());
+        let (ledger, keeper) = Ledger::open(app.clone());
         let serving = Serving {
             ledger,
-            keeper: tokio::spawn(keep),
+            keeper: tokio::spawn(keeper.keep()),
             inward: CancellationToken::new(),
             lanes: CancellationToken::new(),
             edges: CancellationToken::new(),

@@ -53,32 +53,43 @@ enum DeliveryError {
     Settle(#[from] settle::SettleError),
 }
 
-/// What a lane leads to.
+/// A queue towards one outside party, and who that is.
 #[derive(Clone)]
-enum Lane {
+pub struct Lane {
+    name: String,
+    to: Outside,
+}
+
+#[derive(Clone)]
+enum Outside {
     Platform(Arc<dyn Platform>),
     Bank(BankName),
 }
 
-/// Keeps every lane going until `stop`; then claims nothing more, and returns when what is under way has come to its end.
-pub async fn keep_dispatching(app: Arc<App>, ledger: Ledger, stop: CancellationToken) {
-    let mut lanes = JoinSet::new();
-    for (name, platform) in &app.platforms {
-        let lane = Lane::Platform(platform.clone());
-        lanes.spawn(keep_lane(app.clone(), ledger.clone(), platform_lane(name), lane, stop.clone()));
-    }
-    for name in app.banks.keys() {
-        lanes.spawn(keep_lane(app.clone(), ledger.clone(), bank_lane(name), Lane::Bank(name.clone()), stop.clone()));
-    }
-    while lanes.join_next().await.is_some() {}
+/// Every lane of an application, in the order of their names.
+pub fn lanes(app: &App) -> Vec<Lane> {
+    let platforms = app.platforms.values().map(|platform| (platform_lane(platform.name()), Outside::Platform(platform.clone())));
+    let banks = app.banks.keys().map(|name| (bank_lane(name), Outside::Bank(name.clone())));
+    let mut lanes: Vec<Lane> = platforms.chain(banks).map(|(name, to)| Lane { name, to }).collect();
+    lanes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    lanes
 }
 
-async fn keep_lane(app: Arc<App>, ledger: Ledger, name: String, lane: Lane, stop: CancellationToken) {
+/// Keeps every lane going until `stop`; then claims nothing more, and returns when what is under way has come to its end.
+pub async fn keep_dispatching(app: Arc<App>, ledger: Ledger, stop: CancellationToken) {
+    let mut kept = JoinSet::new();
+    for lane in lanes(&app) {
+        kept.spawn(keep_lane(app.clone(), ledger.clone(), lane, stop.clone()));
+    }
+    while kept.join_next().await.is_some() {}
+}
+
+async fn keep_lane(app: Arc<App>, ledger: Ledger, lane: Lane, stop: CancellationToken) {
     let mut deliveries = JoinSet::new();
     while !stop.is_cancelled() {
         while deliveries.try_join_next().is_some() {}
         let room = AT_ONCE.saturating_sub(deliveries.len());
-        match claim(&app, &name, &lane, room).await {
+        match claim(&app, &lane, room).await {
             Ok(claimed) if !claimed.is_empty() => {
                 for effect in claimed {
                     let (app, ledger, lane) = (app.clone(), ledger.clone(), lane.clone());
@@ -87,11 +98,11 @@ async fn keep_lane(app: Arc<App>, ledger: Ledger, name: String, lane: Lane, stop
                 continue;
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(lane = name, %error, "nothing could be claimed; the lane tries again"),
+            Err(error) => tracing::warn!(lane = lane.name, %error, "nothing could be claimed; the lane tries again"),
         }
-        let nap = nap(&app, &name).await;
+        let nap = nap(&app, &lane.name).await;
         tokio::select! {
-            () = app.signals.lane(&name) => {}
+            () = app.signals.lane(&lane.name) => {}
             () = tokio::time::sleep(nap) => {}
             () = stop.cancelled() => {}
             Some(_) = deliveries.join_next(), if room == 0 => {}
@@ -100,7 +111,8 @@ async fn keep_lane(app: Arc<App>, ledger: Ledger, name: String, lane: Lane, stop
     while deliveries.join_next().await.is_some() {}
 }
 
-async fn claim(app: &App, name: &str, lane: &Lane, room: usize) -> Result<Vec<ClaimedEffect>, StoreError> {
+/// Claims what is due on a lane, as much of it as the outside takes now and no more than `room`.
+pub(crate) async fn claim(app: &App, lane: &Lane, room: usize) -> Result<Vec<ClaimedEffect>, StoreError> {
     let wanted = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
     if wanted == 0 {
         return Ok(Vec::new());
@@ -108,18 +120,18 @@ async fn claim(app: &App, name: &str, lane: &Lane, room: usize) -> Result<Vec<Cl
     // A look without a write first: an idle lane must not take the writer's place every second.
     let now = app.clock.now();
     let mut tx = app.store.begin_reading().await?;
-    let due = tx.count_due_effects(name, wanted.into(), now).await?;
+    let due = tx.count_due_effects(&lane.name, wanted.into(), now).await?;
     drop(tx);
     let due = u32::try_from(due).unwrap_or(wanted);
-    let (wanted, windows) = match lane {
-        Lane::Bank(bank) => (app.governors.calls_now(bank, due), Vec::new()),
-        Lane::Platform(platform) => (app.governors.messages_now(platform.name(), due), lane_windows(platform.as_ref())),
+    let (wanted, windows) = match &lane.to {
+        Outside::Bank(bank) => (app.governors.calls_now(bank, due), Vec::new()),
+        Outside::Platform(platform) => (app.governors.messages_now(platform.name(), due), lane_windows(platform.as_ref())),
     };
     if wanted == 0 {
         return Ok(Vec::new());
     }
     let mut tx = app.store.begin().await?;
-    let claimed = tx.claim_effects(name, &windows, i64::from(wanted), LEASE, now).await?;
+    let claimed = tx.claim_effects(&lane.name, &windows, i64::from(wanted), LEASE, now).await?;
     tx.commit().await?;
     Ok(claimed)
 }
@@ -145,23 +157,24 @@ async fn nap(app: &App, lane: &str) -> Duration {
 /// Less would be a busy wait for the sake of a few milliseconds.
 const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
-async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
-    let result = match (serde_json::from_str(&effect.data), lane) {
+/// Carries one claimed effect out, and has the ledger commit what came of it.
+pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
+    let result = match (serde_json::from_str(&effect.data), &lane.to) {
         (Err(error), _) => {
             tracing::error!(effect.id = %effect.id, %error, "an effect has no meaning");
             end(ledger, &effect, Then::Dead("has no meaning".to_owned())).await
         }
         (Ok(Task::Order { effect: what }), lane) => match (&effect.order, what, lane) {
-            (Some(order), Effect::Submit { payment, .. }, Lane::Bank(_)) => {
+            (Some(order), Effect::Submit { payment, .. }, Outside::Bank(_)) => {
                 settle::submit(app, ledger, &effect, order, payment).await.map_err(Into::into)
             }
-            (Some(order), Effect::AskBank { payment, .. }, Lane::Bank(_)) => {
+            (Some(order), Effect::AskBank { payment, .. }, Outside::Bank(_)) => {
                 settle::ask(app, ledger, &effect, order, payment).await.map_err(Into::into)
             }
-            (Some(order), what, Lane::Platform(platform)) => write(app, ledger, platform.as_ref(), &effect, order, &what).await,
+            (Some(order), what, Outside::Platform(platform)) => write(app, ledger, platform.as_ref(), &effect, order, &what).await,
             _ => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
         },
-        (Ok(Task::Say { account, handle, language, safe_phrase, thread, message }), Lane::Platform(platform)) => {
+        (Ok(Task::Say { account, handle, language, safe_phrase, thread, message }), Outside::Platform(platform)) => {
             let text = message.render(language, safe_phrase.as_deref());
             let dm = OutgoingDm {
                 key: effect.id.as_str(),
@@ -173,10 +186,10 @@ async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect)
             let sent = platform.send_dm(dm).await;
             after_sending(app, ledger, platform.as_ref(), &effect, sent).await
         }
-        (Ok(Task::Hint { post, handle, language }), Lane::Platform(platform)) => {
+        (Ok(Task::Hint { post, handle, language }), Outside::Platform(platform)) => {
             hint(app, ledger, platform.as_ref(), &effect, &post, &handle, language).await
         }
-        (Ok(_), Lane::Bank(_)) => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
+        (Ok(_), Outside::Bank(_)) => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
     };
     if let Err(error) = result {
         tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");

@@ -26,8 +26,17 @@ pub enum ExpireError {
 
 /// One round: lets time pass for every order that is due. Gives how many were.
 pub async fn expire_due_orders(app: &App, ledger: &Ledger) -> Result<usize, ExpireError> {
+    expire_due(app, ledger, ROUND).await
+}
+
+/// Lets time pass for the order that has been due for longest, if there is one.
+pub(crate) async fn expire_first_due_order(app: &App, ledger: &Ledger) -> Result<usize, ExpireError> {
+    expire_due(app, ledger, 1).await
+}
+
+async fn expire_due(app: &App, ledger: &Ledger, at_most: i64) -> Result<usize, ExpireError> {
     let mut tx = app.store.begin_reading().await?;
-    let due = tx.due_orders(app.clock.now(), ROUND).await?;
+    let due = tx.due_orders(app.clock.now(), at_most).await?;
     drop(tx);
     let passing = due.iter().map(|order| ledger.happened(order.clone(), Event::TimePassed));
     futures_util::future::try_join_all(passing).await?;

@@ -82,11 +82,56 @@ pub struct Ledger {
     requests: mpsc::Sender<Request>,
 }
 
+/// Who keeps a ledger: takes what is waiting, commits it, and answers.
+pub struct Keeper {
+    app: Arc<App>,
+    incoming: mpsc::Receiver<Request>,
+}
+
+/// Answers to work that is committed, not given yet. Dropped, nobody hears what came of it, as if the process had died right after
+/// the commit.
+pub struct Answers(Vec<(oneshot::Sender<Result<Answer, LedgerError>>, Result<Answer, LedgerError>)>);
+
+impl Answers {
+    /// Tells everybody what came of their work.
+    pub fn give(self) {
+        for (answer, result) in self.0 {
+            // Whoever asked may have given up waiting; the commit stands.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+impl Keeper {
+    /// Keeps the ledger until every handle to it is gone.
+    pub async fn keep(mut self) {
+        while let Some(answers) = self.commit_next(BATCH).await {
+            answers.give();
+        }
+    }
+
+    /// How many pieces of work wait.
+    pub fn waiting(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// Waits for work and commits up to `at_most` pieces of it together. `None` when every handle is gone.
+    pub async fn commit_next(&mut self, at_most: usize) -> Option<Answers> {
+        let mut requests = Vec::new();
+        if self.incoming.recv_many(&mut requests, at_most.clamp(1, BATCH)).await == 0 {
+            return None;
+        }
+        let (works, answers): (Vec<Work>, Vec<_>) = requests.into_iter().map(|request| (request.work, request.answer)).unzip();
+        let results = commit_all(&self.app, &works).await;
+        Some(Answers(answers.into_iter().zip(results).collect()))
+    }
+}
+
 impl Ledger {
-    /// A ledger and the task that keeps it; the task ends when every handle is gone.
-    pub fn open(app: Arc<App>) -> (Ledger, impl Future<Output = ()> + Send) {
+    /// A ledger and who keeps it.
+    pub fn open(app: Arc<App>) -> (Ledger, Keeper) {
         let (requests, incoming) = mpsc::channel(QUEUE);
-        (Ledger { requests }, keep(app, incoming))
+        (Ledger { requests }, Keeper { app, incoming })
     }
 
     pub(super) async fn decide(&self, work: Work) -> Result<Answer, LedgerError> {
@@ -106,18 +151,6 @@ impl Ledger {
     /// Takes in what a platform sent, as its stream does.
     pub async fn received(&self, platform: PlatformName, batch: Batch) -> Result<(), LedgerError> {
         self.decide(Work::Received { platform, batch }).await.map(|_| ())
-    }
-}
-
-async fn keep(app: Arc<App>, mut incoming: mpsc::Receiver<Request>) {
-    let mut requests = Vec::with_capacity(BATCH);
-    while incoming.recv_many(&mut requests, BATCH).await > 0 {
-        let (works, answers): (Vec<Work>, Vec<_>) = requests.drain(..).map(|request| (request.work, request.answer)).unzip();
-        let results = commit_all(&app, &works).await;
-        for (answer, result) in answers.into_iter().zip(results) {
-            // Whoever asked may have given up waiting; the commit stands.
-            let _ = answer.send(result);
-        }
     }
 }
 

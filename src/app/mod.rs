@@ -19,6 +19,7 @@ pub mod dispatch;
 pub mod enrol;
 pub mod expire;
 mod glance;
+mod hurry;
 pub mod intake;
 pub mod ledger;
 mod settle;

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::demo;
 use crate::exit::ExitCode;
+use crate::simulate;
 use crate::telemetry;
 use crate::terminal::complain;
 
@@ -40,6 +41,8 @@ enum Word {
     Run(run::RunArgs),
     /// Feed recorded platform events through the intake
     Replay(replay::ReplayArgs),
+    /// Run the whole lifecycle in worlds where everything goes wrong, from seeds
+    Simulate(simulate::SimulateArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Name the key and line of every mistake in a configuration
@@ -74,8 +77,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&anyhow::Error::new(error).context("no threads to run on"), ExitCode::Internal),
     };
+    // Each of its worlds has a runtime of its own.
+    if let Some(Word::Simulate(args)) = &line.command {
+        return simulate::simulate(args);
+    }
     runtime.block_on(async {
         match line.command {
+            Some(Word::Simulate(args)) => simulate::simulate(&args),
             None => sandbox::sandbox(line.sandbox, &line.log).await,
             Some(Word::Sandbox(command)) => sandbox::command(command, &line.log).await,
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,

@@ -77,11 +77,11 @@ impl Feed {
             public_url: PUBLIC_URL.to_owned(),
         });
         let before = outcomes(&app).await?;
-        let (ledger, keep) = Ledger::open(app.clone());
+        let (ledger, keeper) = Ledger::open(app.clone());
         Ok(Feed {
             app,
             ledger,
-            keeper: tokio::spawn(keep),
+            keeper: tokio::spawn(keeper.keep()),
             clock: manual,
             pending: HashMap::new(),
             since: None,

@@ -207,6 +207,23 @@ impl Tx {
         self.rows(statement, args![json!(rows).to_string()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
+    /// Brings an order's waiting effects of one kind forward to now. Those that somebody has claimed are under way anyway.
+    pub(crate) async fn hurry_effects(
+        &mut self,
+        order: &OrderId,
+        lane: &str,
+        what: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        const HURRY: Sql = Sql {
+            sqlite: "UPDATE effects SET due_at = $4 WHERE order_id = $1 AND lane = $2 AND state = 'pending' AND due_at > $4
+                       AND data -> 'effect' ->> 'do' = $3",
+            postgres: "UPDATE effects SET due_at = $4 WHERE order_id = $1 AND lane = $2 AND state = 'pending' AND due_at > $4
+                         AND CAST(data AS json) -> 'effect' ->> 'do' = $3",
+        };
+        self.run(HURRY, args![order.as_str(), lane, what, now.as_microsecond()]).await
+    }
+
     /// How many effects wait in each lane.
     pub(crate) async fn pending_by_lane(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
         let statement = sql!("SELECT lane, COUNT(*) AS waiting FROM effects WHERE state = 'pending' GROUP BY lane ORDER BY lane");
@@ -228,6 +245,24 @@ impl Tx {
         );
         let rows = self.rows(statement, args![lane, now.as_microsecond(), at_most]).await?;
         rows.first().map_or(Ok(0), |row| row.int("due"))
+    }
+
+    /// When the next effect of any lane but the operator's is due; leases that end count as due then.
+    pub(crate) async fn next_due_anywhere(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let statement = sql!(
+            "SELECT MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) AS due FROM effects
+             WHERE state = 'pending' AND lane <> 'operator'"
+        );
+        let rows = self.rows(statement, args![]).await?;
+        let due = rows.first().map_or(Ok(None), |row| row.optional_int("due"))?;
+        Ok(due.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
+    }
+
+    /// Every effect that belongs to an order, done or not: its id, the order's, and what is to be done.
+    pub(crate) async fn effects_of_orders(&mut self) -> Result<Vec<(EffectId, OrderId, String)>, StoreError> {
+        let statement = sql!("SELECT id, order_id, data FROM effects WHERE order_id IS NOT NULL ORDER BY id");
+        let rows = self.rows(statement, args![]).await?;
+        rows.iter().map(|row| Ok((row.parsed("id")?, row.parsed("order_id")?, row.text("data")?))).collect()
     }
 
     /// When the next effect of a lane is due; leases that end count as due then.

@@ -183,6 +183,13 @@ impl Tx {
         self.rows(statement, args![now.as_microsecond(), at_most]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
+    /// When time alone changes the next order.
+    pub(crate) async fn next_order_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let rows = self.rows(sql!("SELECT MIN(due_at) AS due FROM orders WHERE due_at IS NOT NULL"), args![]).await?;
+        let due = rows.first().map_or(Ok(None), |row| row.optional_int("due"))?;
+        Ok(due.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
+    }
+
     /// Whether any of these payments exists already: the same post, seen through another connection.
     pub(crate) async fn any_payment_exists(&mut self, keys: &[&PaymentKey]) -> Result<bool, StoreError> {
         if keys.is_empty() {

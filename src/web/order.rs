@@ -79,14 +79,16 @@ impl Piece for Standing {
     }
 }
 
-/// `GET /bank/return/{id}`: says that the bank is asked, and that coming back proves nothing. The lane asks anyway, so nothing is
-/// done here.
+/// `GET /bank/return/{id}`: has the bank asked now, and says so; coming back proves nothing.
 pub(super) async fn bank_return(
     State(state): State<Arc<Web>>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Failure> {
     let order = find(&state, &id).await?;
+    if let Err(error) = state.app.hurry(&order.id).await {
+        tracing::warn!(%error, "a question to the bank was not brought forward; it is asked when it is due");
+    }
     let words = &texts(visitor.language).bank_return;
     let body = html! {
         h1 { (words.title) }

@@ -48,6 +48,22 @@ impl FakeConnection {
         FakeConnection { name, capabilities, bank, product: Product::InstantSepaCreditTransfers }
     }
 
+    /// A connection to the same bank through an interface that remembers keys for `key_life` and is asked by them: the same key is
+    /// the same payment, until the bank has forgotten it.
+    pub fn with_keys(name: BankName, bank: Arc<FakeBank>, key_life: Duration) -> Self {
+        let plain = FakeConnection::new(name, bank);
+        let capabilities =
+            Capabilities { key_life: Some(key_life), look_up_by_key: true, entries_by_consent: false, ..plain.capabilities };
+        FakeConnection { capabilities, ..plain }
+    }
+
+    /// The payment that the bank remembers under a key.
+    fn remembered(&self, key: &str) -> Option<Payment> {
+        let life = self.capabilities.key_life?;
+        let payments = self.bank.payments_with(key).ok()?;
+        payments.into_iter().find(|payment| self.bank.now() < later(payment.received_at, life))
+    }
+
     /// The bank behind it.
     pub fn bank(&self) -> &Arc<FakeBank> {
         &self.bank
@@ -113,7 +129,10 @@ impl FakeConnection {
             remittance: Some(sepa::fit(&payment.remittance, sepa::REMITTANCE_MAX)),
         };
         let with = circumstances(&payment.return_url, &struck);
-        let received = self.bank.initiate(wish.clone(), &with);
+        let received = match self.remembered(payment.key.as_str()) {
+            Some(first) => Ok(first),
+            None => self.bank.initiate(wish.clone(), &with),
+        };
         if struck.contains(&FaultKind::Duplicate) {
             let _ = self.bank.initiate(wish, &with);
         }
@@ -136,6 +155,12 @@ impl FakeConnection {
         let status = told(&payment, struck);
         let authorise_at = if status == BankStatus::Received { self.page(&payment) } else { None };
         Standing::Known { bank_payment_id: Some(id.to_owned()), status, authorise_at }
+    }
+
+    fn payment_by_key(&self, query: &PaymentQuery, struck: &[FaultKind]) -> Result<Standing, TryAgain> {
+        let payments = self.bank.payments_with(query.key.as_str()).map_err(again)?;
+        let Some(payment) = payments.first() else { return Ok(Standing::NotFound) };
+        Ok(self.payment_by_id(&payment.id.0, struck))
     }
 
     fn payment_by_entry(&self, query: &PaymentQuery) -> Result<Standing, TryAgain> {
@@ -265,6 +290,7 @@ impl Bank for FakeConnection {
     async fn ask(&self, query: &PaymentQuery) -> Result<Standing, TryAgain> {
         match &query.bank_payment_id {
             Some(id) => self.question(Operation::Ask, |struck| Ok(self.payment_by_id(id, struck))),
+            None if self.capabilities.look_up_by_key => self.question(Operation::Ask, |struck| self.payment_by_key(query, struck)),
             None => self.question(Operation::Accounts, |_| self.payment_by_entry(query)),
         }
     }

@@ -1,0 +1,24 @@
+//! Hurry: somebody says that something may have happened at the bank. It sets no state; it only brings the next question forward.
+//!
+//! A callback, and a payer's browser that comes back from the bank's page, prove nothing: whoever knows the address can call it.
+//! So all they do is have the bank asked now instead of later, and the bank's own answer decides.
+
+use super::App;
+use super::task::bank_lane;
+use crate::ids::OrderId;
+use crate::store::StoreError;
+
+impl App {
+    /// Asks the bank about an order's payments now, if it is to be asked at all. Gives how many questions were brought forward.
+    pub async fn hurry(&self, order: &OrderId) -> Result<u64, StoreError> {
+        let mut tx = self.store.begin().await?;
+        let Some(bank) = tx.order(order).await?.and_then(|order| order.payer).map(|payer| payer.bank) else { return Ok(0) };
+        let lane = bank_lane(&bank);
+        let hurried = tx.hurry_effects(order, &lane, "ask_bank", self.clock.now()).await?;
+        tx.commit().await?;
+        if hurried > 0 {
+            self.signals.lane_has_work(&lane);
+        }
+        Ok(hurried)
+    }
+}
