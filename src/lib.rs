@@ -40,6 +40,7 @@ pub mod language;
 pub mod money;
 pub mod order;
 pub mod people;
+mod planted;
 
 #[cfg(feature = "service")]
 pub mod app;

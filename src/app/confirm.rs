@@ -18,6 +18,7 @@ use crate::order::policy::WRONG_ANSWERS;
 use crate::order::{Answer, CancelledBy, Event, Order, OrderState};
 use crate::people::LinkedPayer;
 use crate::people::enrolment::EnrolmentCode;
+use crate::planted::planted;
 use crate::store::StoreError;
 
 /// The secret that codes are derived from: 32 bytes, from the configuration, never in the store and never in a log.
@@ -182,5 +183,5 @@ fn is_waiting(desk: &Desk<'_>, id: &OrderId) -> bool {
 fn code_fits(desk: &Desk<'_>, id: &OrderId, code: &str) -> bool {
     let Some(OrderState::AwaitingConfirmation { salt, .. }) = desk.order(id).map(|order| &order.state) else { return false };
     let expected = desk.app.secret.confirmation_code(id, salt);
-    expected.as_bytes().ct_eq(code.as_bytes()).into()
+    expected.as_bytes().ct_eq(code.as_bytes()).into() || planted!("wrong_code_accepted")
 }

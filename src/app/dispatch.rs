@@ -19,6 +19,7 @@ use crate::ids::{AccountId, BankName, OrderId, PlatformName};
 use crate::messages;
 use crate::order::{Effect, Notice, Order, OrderState};
 use crate::people::LinkedPayer;
+use crate::planted::planted;
 use crate::platform::{OutgoingDm, OutgoingReply, Platform, SendError};
 use crate::store::StoreError;
 use crate::store::effects::{ClaimedEffect, LaneWindow, Then, Turn};
@@ -229,13 +230,8 @@ async fn write(
     } else {
         payer.link.thread.as_deref()
     };
-    let dm = OutgoingDm {
-        key: effect.id.as_str(),
-        to: &payer.link.account,
-        to_handle: &payer.link.handle,
-        text: &text,
-        in_reply_to: thread,
-    };
+    let key = if planted!("message_key_changes") { format!("{}:{}", effect.id, effect.epoch) } else { effect.id.to_string() };
+    let dm = OutgoingDm { key: &key, to: &payer.link.account, to_handle: &payer.link.handle, text: &text, in_reply_to: thread };
     let sent = platform.send_dm(dm).await;
     after_sending(app, ledger, platform, effect, sent).await
 }

@@ -26,6 +26,7 @@ use crate::order::state::{OrderState, PaymentState, Rejection};
 use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
 use crate::people::enrolment::EnrolmentCode;
 use crate::people::{Language, LinkedPayer, Payee};
+use crate::planted::planted;
 use crate::platform::{Account, Batch, Cursor, ListenError, Network, Platform, PlatformEvent, Post};
 use crate::store::posts::{Outcome, PostRow};
 use crate::store::{StoreError, Tx};
@@ -320,7 +321,7 @@ async fn propose(
     if let Some(payer) = &payer {
         let open = known.open_orders.entry(payer.person.id.clone()).or_default();
         let limit = desk.app.policy.limits.open_orders;
-        if *open >= i64::from(limit) {
+        if *open >= i64::from(limit) && !planted!("open_orders_ignored") {
             problem = problem.or(Some(Rejection::TooManyOpen { limit }));
         } else if problem.is_none() {
             *open += 1;

@@ -22,6 +22,7 @@ use super::{enrol, intake};
 use crate::ids::{OrderId, PlatformName};
 use crate::order::{Event, Order};
 use crate::people::enrolment::Enrolment;
+use crate::planted::planted;
 use crate::platform::Batch;
 use crate::store::StoreError;
 use crate::store::effects::Turn;
@@ -121,6 +122,9 @@ impl Keeper {
         if self.incoming.recv_many(&mut requests, at_most.clamp(1, BATCH)).await == 0 {
             return None;
         }
+        if planted!("cursor_ahead") {
+            save_cursors_first(&self.app, &requests).await;
+        }
         let (works, answers): (Vec<Work>, Vec<_>) = requests.into_iter().map(|request| (request.work, request.answer)).unzip();
         let results = commit_all(&self.app, &works).await;
         Some(Answers(answers.into_iter().zip(results).collect()))
@@ -175,6 +179,17 @@ async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError
         });
     }
     results
+}
+
+/// What `cursor_ahead` plants: the cursor in a commit of its own.
+async fn save_cursors_first(app: &App, requests: &[Request]) {
+    for request in requests {
+        let Work::Received { platform, batch } = &request.work else { continue };
+        let (Ok(mut tx), Some(cursor)) = (app.store.begin().await, &batch.cursor) else { continue };
+        if tx.save_cursor(platform, &cursor.0, app.clock.now()).await.is_ok() {
+            let _ = tx.commit().await;
+        }
+    }
 }
 
 /// A panic while deciding is a bug, and must not take the ledger with it: the transaction is dropped and so rolled back.

@@ -24,6 +24,7 @@ use crate::clock::later;
 use crate::ids::OrderId;
 use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
 use crate::people::screening::Verdict;
+use crate::planted::planted;
 use crate::store::StoreError;
 use crate::store::effects::{ClaimedEffect, Then, Turn};
 
@@ -63,8 +64,9 @@ pub(super) async fn submit(
     };
     // A payment found `Submitting` is not looked at: whatever speaks against it now, it may be with the bank already.
     let is_new = matches!(payment.state, PaymentState::Ready { .. });
-    if is_new || matches!(payment.state, PaymentState::Unknown { repeating: true, .. }) {
+    if is_new || matches!(payment.state, PaymentState::Unknown { repeating: true, .. }) || planted!("objection_in_submitting") {
         let event = match objection(app, payer, payment, payee.as_ref()) {
+            Some(_) if planted!("frozen_payee_paid") => None,
             None => None,
             Some(Objection::Later(why)) => {
                 let due_at = later(app.clock.now(), SCREENING_PAUSE);
@@ -81,7 +83,8 @@ pub(super) async fn submit(
     }
     let name = format!("{}:{}", effect.id, effect.epoch);
     let event = Event::SubmitBegins { payment: index, turn: name.clone() };
-    let begun = Work::Happened { order: id.clone(), event, turn: Some(turn(effect, Then::Keep)) };
+    let meanwhile = if planted!("done_before_it_is") { Then::Done("submitting".to_owned()) } else { Then::Keep };
+    let begun = Work::Happened { order: id.clone(), event, turn: Some(turn(effect, meanwhile)) };
     let order = match ledger.decide(begun).await? {
         Answer::Done(Some(order)) => order,
         Answer::Done(None) => return end(ledger, effect, "there is no such order").await,

@@ -17,6 +17,7 @@ use super::policy::{Policy, QUESTIONS_BEFORE_REPEATING};
 use super::state::{OrderState, PaymentState};
 use super::transition::Decision;
 use crate::clock::{Timestamp, later};
+use crate::planted::planted;
 
 /// What is known about a payment whose outcome is not: the part of `Unknown` that stays from question to question.
 struct Doubt {
@@ -40,6 +41,9 @@ impl Decision {
             }
             // Our own commit, of which we had not heard that it succeeded.
             Some(PaymentState::Submitting { turn: whose, .. }) if whose == turn => {}
+            Some(PaymentState::Submitting { submitted_at, asked, .. }) if planted!("blind_resubmit") => {
+                self.set(index, PaymentState::Submitting { submitted_at, turn: turn.to_owned(), asked });
+            }
             // Somebody committed this, called or was about to call the bank, and never said what came of it.
             Some(PaymentState::Submitting { submitted_at, asked, .. }) => {
                 let why = "the call to the bank was interrupted".to_owned();
@@ -76,7 +80,7 @@ impl Decision {
                 self.set(index, PaymentState::Settled { at: now, bank_payment_id: bank_payment_id.clone().or(known_id) });
                 self.tell_if_finished();
             }
-            BankSaid::Refused { reason } if is_repetition => {
+            BankSaid::Refused { reason } if is_repetition && !planted!("repetition_refused_is_definite") => {
                 self.doubt(index, doubt(&format!("the repetition was refused: {reason}"), known_id), now, None, policy);
             }
             BankSaid::Refused { reason } => self.not_paid(index, PaymentState::Failed { at: now, reason: reason.clone() }),
@@ -85,7 +89,7 @@ impl Decision {
                 self.tell(Notice::Returned { payment: index });
             }
             BankSaid::NotTaken { after } => match (&before, &self.order.state) {
-                (PaymentState::Submitting { .. }, _) if is_repetition => {
+                (PaymentState::Submitting { .. }, _) if is_repetition && !planted!("not_taken_after_doubt") => {
                     self.doubt(index, doubt("the repetition did not reach the bank", known_id), now, *after, policy);
                 }
                 (PaymentState::Submitting { .. }, OrderState::Confirmed { at, .. }) => {
@@ -109,6 +113,9 @@ impl Decision {
                 } else {
                     self.set(index, PaymentState::Executing { submitted_at, bank_payment_id, asked });
                     self.ask_again(index, asked, None, policy);
+                    if planted!("paid_too_early") {
+                        self.tell(Notice::Receipt);
+                    }
                 }
             }
             BankSaid::Authorise { bank_payment_id, .. } if policy.asked_long_enough(submitted_at, now) => {
@@ -122,6 +129,12 @@ impl Decision {
                     self.tell(Notice::Authorise { payment: index });
                 }
                 self.ask_again(index, asked, None, policy);
+            }
+            BankSaid::Unclear { why } if planted!("unclear_is_failed") => {
+                self.not_paid(index, PaymentState::Failed { at: now, reason: why.clone() });
+            }
+            BankSaid::NotFound if planted!("not_found_is_failed") => {
+                self.not_paid(index, PaymentState::Failed { at: now, reason: "not found".to_owned() });
             }
             BankSaid::Unclear { why } => self.doubt(index, doubt(why, known_id), now, None, policy),
             BankSaid::NotFound | BankSaid::DidNotAnswer { .. } => {
@@ -166,6 +179,7 @@ impl Decision {
     fn bank_contradicts(&mut self, index: u16, before: &PaymentState, said: &BankSaid, now: Timestamp) -> bool {
         let has_it = matches!(said, BankSaid::Settled { .. } | BankSaid::Executing { .. } | BankSaid::Authorise { .. });
         match (before, said) {
+            (PaymentState::Settled { .. }, BankSaid::Returned { .. }) if planted!("return_ignored") => false,
             (PaymentState::Settled { at, .. }, BankSaid::Returned { .. }) => {
                 self.set(index, PaymentState::Returned { settled_at: *at, at: now });
                 self.tell(Notice::Returned { payment: index });
@@ -177,6 +191,10 @@ impl Decision {
             }
             (PaymentState::Failed { reason, .. }, BankSaid::Returned { .. }) => {
                 self.dispute(index, &format!("failed: {reason}"), "it was carried out and has come back", now);
+                true
+            }
+            (PaymentState::Failed { .. }, _) if has_it && planted!("contradiction_flips") => {
+                self.set(index, PaymentState::Settled { at: now, bank_payment_id: None });
                 true
             }
             (PaymentState::Failed { reason, .. }, _) if has_it => {
@@ -222,9 +240,12 @@ impl Decision {
     fn doubt(&mut self, index: u16, doubt: Doubt, now: Timestamp, wait: Option<Duration>, policy: &Policy) {
         let Doubt { submitted_at, bank_payment_id, why, asked } = doubt;
         let with_operator = policy.asked_long_enough(submitted_at, now);
-        if with_operator {
+        if planted!("released_in_doubt") {
+            self.releases.push(index);
+        }
+        if with_operator && !planted!("operator_not_called") {
             self.effects.push(Effect::CallOperator { payment: Some(index), what: format!("unknown: {why}") });
-        } else {
+        } else if !with_operator {
             self.ask_again(index, asked, wait, policy);
         }
         // Said once, when the first questions brought nothing, so that nobody pays again for want of an answer.
@@ -236,6 +257,9 @@ impl Decision {
     }
 
     fn ask_again(&mut self, index: u16, asked: u32, wait: Option<Duration>, policy: &Policy) {
+        if planted!("asking_stops") && asked > 1 {
+            return;
+        }
         let after = policy.timing.before_question(asked).max(wait.unwrap_or_default());
         self.effects.push(Effect::AskBank { payment: index, after });
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::ids::OrderId;
 use crate::money::Money;
+use crate::planted::planted;
 
 /// How an order stands, up to its confirmation; afterwards its payments tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -360,6 +361,7 @@ impl PaymentState {
     pub fn deadline(&self) -> Option<Timestamp> {
         match self {
             PaymentState::Ready { submit_by } => Some(*submit_by),
+            PaymentState::Submitting { submitted_at, .. } if planted!("submitting_expires") => Some(*submitted_at),
             _ => None,
         }
     }

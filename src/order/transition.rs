@@ -17,6 +17,7 @@ use super::state::{CancelledBy, Hold, OrderState, PaymentState, Rejection};
 use super::{Order, Payment};
 use crate::clock::{Timestamp, later};
 use crate::ids::{OrderId, PayeeId};
+use crate::planted::planted;
 
 /// What follows from an event. To be stored whole, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,13 +184,21 @@ impl Decision {
     }
 
     fn answered(&mut self, answer: Answer, now: Timestamp, policy: &Policy) -> bool {
+        if planted!("second_yes_starts_again") && answer == Answer::Yes && matches!(self.order.state, OrderState::Confirmed { .. })
+        {
+            for payment in &mut self.order.payments {
+                payment.state = PaymentState::Ready { submit_by: later(now, policy.timing.submit_within) };
+                self.effects.push(Effect::Submit { payment: payment.index, after: std::time::Duration::ZERO });
+            }
+            return true;
+        }
         let OrderState::AwaitingConfirmation { until, digest, wrong_answers, .. } = &mut self.order.state else {
             return match answer {
                 Answer::No => self.cancelled(CancelledBy::Payer, now),
                 Answer::Yes | Answer::WrongCode => false,
             };
         };
-        if now >= *until {
+        if now >= *until && !planted!("expiry_unchecked") {
             self.expire(now);
             return true;
         }
@@ -258,7 +267,7 @@ impl Decision {
         match by {
             // The post was read when it was confirmed; what happens to it afterwards has no effect, and the payer hears so.
             CancelledBy::Edit | CancelledBy::Deletion => self.tell(Notice::PostChangedAfterConfirmation),
-            _ if untouched => {
+            _ if untouched || planted!("cancel_while_submitting") => {
                 for payment in &mut self.order.payments {
                     payment.state = PaymentState::Proposed;
                     self.releases.push(payment.index);
@@ -283,7 +292,10 @@ impl Decision {
             self.expire(now);
             return true;
         }
-        let late = |payment: &Payment| payment.state.deadline().is_some_and(|until| until <= now);
+        let late = |payment: &Payment| {
+            payment.state.deadline().is_some_and(|until| until <= now)
+                || (planted!("submitting_expires") && matches!(payment.state, PaymentState::Submitting { .. }))
+        };
         let overdue: Vec<u16> = self.order.payments.iter().filter(|payment| late(payment)).map(|payment| payment.index).collect();
         for index in &overdue {
             self.not_paid(*index, PaymentState::Expired { at: now });

@@ -12,6 +12,8 @@
 //! | I8 | a bank without memory of keys is called once, unless it surely had not taken the payment |
 //! | I9 | every order's audit chain verifies, without a gap, and its end is the order |
 //! | I10 | no code, account number or safe phrase stands in a log line (checked by `mod.rs`, which hears the log) |
+//! | I12 | what asking cannot resolve goes to an operator; a contradiction is disputed; a look-alike waits; a frozen payee is not paid |
+//! | I13 | no message to us is passed over, and nobody is written to twice without need |
 //! | I11 | nobody is told that a payment was made or not made before that is known |
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,7 +22,7 @@ use std::time::Duration;
 use super::node::policy;
 use super::plan::RailKind;
 use super::world::World;
-use crate::clock::{Timestamp, earlier};
+use crate::clock::{Timestamp, earlier, later};
 use crate::ids::OrderId;
 use crate::order::{Effect, Order, OrderState, Payment, PaymentState};
 use crate::store::{Store, StoreError};
@@ -97,7 +99,10 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
             world.violate(format!("I4: bank {place} settled {theirs}, of which only {ours} belongs to an order"));
         }
     }
+    nothing_is_lost(world, &mut tx).await?;
+    doubts(world, &mut tx, &orders).await?;
     asked_by_its_own_code(world, &mut tx, &orders).await?;
+    told(world);
     windows(world);
     limits(world, &orders);
     calls(world);
@@ -106,6 +111,121 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
 
 fn states(order: &Order) -> Vec<&'static str> {
     order.payments.iter().map(|payment| payment.state.name()).collect()
+}
+
+/// I13: every message of somebody else that names us, and still is there, has been taken in.
+async fn nothing_is_lost(world: &World, tx: &mut crate::store::Tx) -> Result<(), StoreError> {
+    let taken: BTreeSet<String> = tx.native_ids_of_posts().await?.into_iter().collect();
+    let state = world.town.read();
+    let all = crate::platform::fake::NotificationFilter {
+        types: vec!["mention".to_owned()],
+        ..crate::platform::fake::NotificationFilter::default()
+    };
+    let page = crate::platform::fake::Page { limit: usize::MAX, ..crate::platform::fake::Page::default() };
+    for told in state.notifications(world.bot.id, &all, page) {
+        let Some(status) = told.status.and_then(|id| state.status(id)) else { continue };
+        if !taken.contains(&status.id.to_string()) && crate::language::would_concern(&status.now.text, "obole") {
+            world.violate(format!("I13: the message {} was passed over", status.id));
+        }
+    }
+    Ok(())
+}
+
+/// I12: what the audit lines tell about doubts and contradictions.
+async fn doubts(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> Result<(), StoreError> {
+    let lied_about = world.book().lied_about.clone();
+    let mut unknown: Vec<(&Order, &Payment, Timestamp, Timestamp)> = Vec::new();
+    let mut confirmed: Vec<(&Order, Timestamp)> = Vec::new();
+    for order in orders {
+        let lines = tx.audit_of(&order.id).await?;
+        for (place, payment) in order.payments.iter().enumerate() {
+            let mut since: Option<Timestamp> = None;
+            let mut was_disputed = false;
+            for line in &lines {
+                let detail: serde_json::Value = serde_json::from_str(&line.detail).unwrap_or_default();
+                let state = detail["payments"][place].as_str().unwrap_or_default().to_owned();
+                was_disputed |= state == "disputed";
+                match (state.as_str(), since) {
+                    ("unknown", None) => since = Some(line.at),
+                    ("unknown", Some(_)) | (_, None) => {}
+                    (_, Some(from)) => {
+                        unknown.push((order, payment, from, line.at));
+                        since = None;
+                    }
+                }
+            }
+            if lied_about.contains(&payment.key) && !was_disputed && matches!(payment.state, PaymentState::Settled { .. }) {
+                world.violate(format!("I12: the bank contradicted itself about {}, and nobody was called", payment.key));
+            }
+        }
+        confirmed.extend(
+            lines
+                .iter()
+                .filter(|line| line.detail.contains("\"to\":\"confirmed\"") && line.event == "answered_yes")
+                .map(|line| (order, line.at)),
+        );
+    }
+    for (order, payment, from, until) in &unknown {
+        for (other, at) in &confirmed {
+            let alike = |one: &Payment| one.payee.id == payment.payee.id && one.amount == payment.amount;
+            let same_payer = other.payer.as_ref().map(|payer| &payer.person) == order.payer.as_ref().map(|payer| &payer.person);
+            // Two nodes' clocks differ by up to two seconds.
+            let within = later(*from, SKEW) < *at && *at < earlier(*until, SKEW);
+            if other.id != order.id && same_payer && within && other.payments.iter().any(alike) {
+                world.violate(format!("I12: {} was confirmed while the like of it in {} was unknown", other.id, order.id));
+            }
+        }
+    }
+    let book = world.book();
+    let mut paid_though_frozen = Vec::new();
+    let mut handed_over = BTreeSet::new();
+    for submitted in &book.submitted {
+        let Some(payment) = orders.iter().flat_map(|order| &order.payments).find(|payment| payment.key == submitted.key) else {
+            continue;
+        };
+        let first = handed_over.insert(&submitted.key);
+        let since = book.frozen.get(payment.payee.iban.as_str());
+        // What was `Submitting` when the payee was frozen goes on.
+        if first && since.is_some_and(|since| submitted.at > later(*since, Duration::from_secs(300))) {
+            paid_though_frozen.push(format!("I12: {} was submitted to a frozen payee", submitted.key));
+        }
+    }
+    drop(book);
+    paid_though_frozen.into_iter().for_each(|what| world.violate(what));
+    Ok(())
+}
+
+/// Clocks of nodes differ by up to this.
+const SKEW: Duration = Duration::from_secs(4);
+
+/// I13: a question is asked once where the town recognises a repetition, and an author is hinted at once a day.
+fn told(world: &World) {
+    let mut questions: BTreeMap<(String, String), Vec<Timestamp>> = BTreeMap::new();
+    let state = world.town.read();
+    for payer in &world.payers {
+        let page = crate::platform::fake::Page { limit: usize::MAX, ..crate::platform::fake::Page::default() };
+        for told in state.notifications(payer.person.id, &crate::platform::fake::NotificationFilter::default(), page) {
+            let Some(status) = told.status.and_then(|id| state.status(id)).filter(|status| status.author == world.bot.id) else {
+                continue;
+            };
+            let Some(code) = super::world::code_in(&status.now.text) else { continue };
+            questions.entry((payer.person.username.clone(), code)).or_default().push(status.created_at);
+        }
+    }
+    drop(state);
+    for ((who, code), mut times) in questions {
+        times.sort_unstable();
+        if times.windows(2).any(|pair| pair[1] < later(pair[0], Duration::from_secs(3_000))) {
+            world.violate(format!("I13: {who} was asked twice with the code {code}"));
+        }
+    }
+    let mut hinted = world.book().hinted.clone();
+    hinted.sort();
+    let too_soon =
+        hinted.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < later(pair[0].1, Duration::from_secs(23 * 3600)));
+    if let Some(pair) = too_soon {
+        world.violate(format!("I13: {} was hinted at twice within a day", pair[0].0));
+    }
 }
 
 /// I3: of every order that a bank has a payment of, the payer answered a question for that very order.
@@ -200,7 +320,7 @@ fn calls(world: &World) {
             (Some(_), RailKind::Entries) => {
                 violations.push(format!("I8: {key} was submitted again to a bank that may have it and remembers no keys"));
             }
-            (Some(first), RailKind::Keys(life)) if submitted.at >= crate::clock::later(*first, life) => {
+            (Some(first), RailKind::Keys(life)) if submitted.at >= later(*first, life) => {
                 violations.push(format!("I8: {key} was submitted again when the bank may have forgotten the key"));
             }
             _ => {}

@@ -13,6 +13,8 @@ mod gate;
 mod invariants;
 mod node;
 mod plan;
+#[cfg(feature = "planted-bugs")]
+mod planting;
 mod ports;
 mod run;
 mod world;
@@ -50,6 +52,10 @@ pub struct SimulateArgs {
     /// Run every seed twice and compare, step by step
     #[arg(long)]
     twice: bool,
+    /// Take the mechanisms out one by one, and count the seeds until each is missed
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long)]
+    planted: bool,
     /// The last line is one JSON object
     #[arg(long)]
     json: bool,
@@ -72,6 +78,10 @@ struct Summary {
 
 /// Runs the simulations. Ends with a difference if any invariant was violated.
 pub fn simulate(args: &SimulateArgs) -> ExitCode {
+    #[cfg(feature = "planted-bugs")]
+    if args.planted {
+        return planting::find_all(args);
+    }
     let started = Instant::now();
     let next = AtomicU64::new(args.from);
     let end = args.from.saturating_add(args.seeds);

@@ -62,6 +62,7 @@ faults! {
     BankWantsApproval => "bank_wants_approval", 200, "The bank wants the payer's own authentication, which may never come.";
     BankReturns => "bank_returns", 100, "A settled payment comes back.";
     BankContradicts => "bank_contradicts", 40, "The bank says no and has taken it all the same.";
+    PayeeFrozen => "payee_frozen", 300, "An operator freezes a payee while orders to it are under way.";
     Callback => "callback", 300, "Somebody calls back: early, twice, or without reason.";
     CrashBeforeCommit => "crash_before_commit", 15, "A node dies with work that is not committed.";
     CrashAfterCommit => "crash_after_commit", 15, "A node dies right after a commit, before anybody hears of it.";

@@ -18,9 +18,7 @@ use crate::bank::{
 use crate::clock::{Clock, Timestamp, later};
 use crate::ids::{BankName, PlatformName};
 use crate::platform::fake::TownConnection;
-use crate::platform::{
-    Account, Batch, Cursor, ListenError, Network, OutgoingDm, OutgoingReply, Platform, SendError, Window,
-};
+use crate::platform::{Account, Batch, Cursor, ListenError, Network, OutgoingDm, OutgoingReply, Platform, SendError, Window};
 
 /// The world's clock as a node sees it.
 pub(super) struct SkewedClock {
@@ -43,10 +41,7 @@ pub(super) struct GatedTown {
 
 impl GatedTown {
     /// What may go wrong with a message, before and after it is sent.
-    async fn send(
-        &self,
-        sending: impl Future<Output = Result<String, SendError>>,
-    ) -> Result<String, SendError> {
+    async fn send(&self, sending: impl Future<Output = Result<String, SendError>>) -> Result<String, SendError> {
         self.gates.pass().await;
         let world = &self.world;
         let sent = if world.strikes(Fault::MessageRefused) {
@@ -67,6 +62,25 @@ impl GatedTown {
         world.book().sent.push(world.now());
         self.gates.pass().await;
         sent
+    }
+}
+
+impl GatedTown {
+    /// I11: whoever is sent a receipt for a payment has paid it.
+    fn told_too_early(&self, text: &str) {
+        if !(text.starts_with("Paid:") || text.starts_with("Payé")) {
+            return;
+        }
+        let keys = text.split_whitespace().map(|word| word.trim_end_matches('.')).filter(|word| word.len() == 32);
+        for key in keys.filter(|key| key.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            let settled = |place: usize| {
+                let payments = self.world.banks[place].1.payments_with(key).unwrap_or_default();
+                payments.iter().any(|payment| payment.status == crate::bank::fake::Status::Acsc)
+            };
+            if !(0..self.world.banks.len()).any(settled) {
+                self.world.violate(format!("I11: a receipt for {key}, which no bank has settled"));
+            }
+        }
     }
 }
 
@@ -99,6 +113,7 @@ impl Platform for GatedTown {
     async fn send_dm(&self, dm: OutgoingDm<'_>) -> Result<String, SendError> {
         let (to, key, text) = (dm.to.as_str().parse(), dm.key.to_owned(), dm.text.to_owned());
         self.send(async move {
+            self.told_too_early(&text);
             let sent = self.town.send_dm(dm).await?;
             // A repetition that the town recognised is the same message, which was read already.
             if let Ok(to) = to
@@ -112,7 +127,14 @@ impl Platform for GatedTown {
     }
 
     async fn reply(&self, reply: OutgoingReply<'_>) -> Result<String, SendError> {
-        self.send(self.town.reply(reply)).await
+        let handle = reply.to_handle.to_owned();
+        self.send(async move {
+            let sent = self.town.reply(reply).await?;
+            let now = self.world.now();
+            self.world.book().hinted.push((handle, now));
+            Ok(sent)
+        })
+        .await
     }
 
     async fn look_up(&self, handle: &str) -> Result<Option<Account>, SendError> {

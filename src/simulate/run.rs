@@ -3,6 +3,7 @@
 //! One thread, one seed. A step picks one of the things that can happen now: a node commits, claims, hears, or lets a delivery go
 //! on; something happens in town; a node dies; time passes. Nothing happens between steps, so a run is the list of its steps.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::world::{Act, PAYEES, STORM, TOWN, World};
 use crate::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
 use crate::clock::{Timestamp, later};
 use crate::entropy::SeededEntropy;
-use crate::ids::{AccountId, PaymentKey, PersonId, PlatformName};
+use crate::ids::{AccountId, EffectId, OrderId, PaymentKey, PersonId, PlatformName};
 use crate::money::{Currency, Money};
 use crate::order::{BankSaid, Event, OrderState, PaymentState, Resolution};
 use crate::people::{BankAccount, Class, Link, Person};
@@ -44,6 +45,8 @@ struct Run {
     nodes: Vec<Option<Node>>,
     /// Which lanes had nothing due, at which count of changes.
     idle: Vec<Option<u64>>,
+    /// Orders about which an operator was called, as of the last look.
+    called: BTreeSet<String>,
     /// Counts everything that may have made something due.
     changes: u64,
     trace: Vec<String>,
@@ -65,7 +68,15 @@ enum Step {
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<Outcome> {
     let world = World::new(plan)?;
     let store = Store::open(&Location::Memory, Ground::Sandbox).await?;
-    let mut run = Run { world: world.clone(), store, nodes: Vec::new(), idle: Vec::new(), changes: 0, trace: Vec::new() };
+    let mut run = Run {
+        world: world.clone(),
+        store,
+        nodes: Vec::new(),
+        idle: Vec::new(),
+        called: BTreeSet::new(),
+        changes: 0,
+        trace: Vec::new(),
+    };
     run.begin().await?;
     let started = world.now();
     let calm_at = later(started, STORM);
@@ -217,6 +228,7 @@ impl Run {
             return self.when_quiet(healed).await;
         }
         self.calamity()?;
+        self.count_open_orders().await?;
         let all: u32 = steps.iter().map(|(_, weight)| weight).sum();
         let mut thrown = u32::try_from(self.world.dice.below(all as usize)).unwrap_or(0);
         for (step, weight) in steps {
@@ -238,6 +250,20 @@ impl Run {
                 node.frozen_until = Some(later(world.now(), LONG_PAUSE));
                 self.note(|| format!("node {place} stands still"));
             }
+        }
+        Ok(())
+    }
+
+    /// I7, while it runs: so many orders may wait for one payer. Looked at now and then.
+    async fn count_open_orders(&mut self) -> anyhow::Result<()> {
+        if !self.world.dice.permille(5) {
+            return Ok(());
+        }
+        let most = i64::from(super::node::policy(&self.world).limits.open_orders);
+        let mut tx = self.store.begin_reading().await?;
+        let too_many = tx.payers_with_more_open_orders_than(most).await?;
+        for (person, open) in too_many {
+            self.world.violate(format!("I7: {open} orders wait for {person}"));
         }
         Ok(())
     }
@@ -401,6 +427,18 @@ impl Run {
                 }
                 return Ok(());
             }
+            Act::Freeze { payee } => {
+                let mut tx = self.store.begin().await?;
+                let found = tx.payee_by_slug(PAYEES[payee]).await?;
+                if let Some(payee) = &found {
+                    tx.freeze_payee(&payee.id).await?;
+                }
+                tx.commit().await?;
+                let now = self.world.now();
+                let frozen = found.into_iter().map(|payee| (payee.iban.as_str().to_owned(), now));
+                self.world.book().frozen.extend(frozen);
+                return Ok(());
+            }
             Act::TellReturn { .. } => BankSaid::Returned { reason: "AC04".to_owned() },
             _ => BankSaid::Settled { bank_payment_id: None },
         };
@@ -408,7 +446,9 @@ impl Run {
         let Some((order, payment, state)) = find(node, key).await? else { return Ok(()) };
         // A bank tells until it is heard. It cannot be told here before what came first is known.
         let known = match (&said, state) {
-            (BankSaid::Returned { .. }, PaymentState::Settled { .. }) | (BankSaid::Settled { .. }, PaymentState::Failed { .. }) => false,
+            (BankSaid::Returned { .. }, PaymentState::Settled { .. }) | (BankSaid::Settled { .. }, PaymentState::Failed { .. }) => {
+                false
+            }
             (_, PaymentState::Returned { .. } | PaymentState::Disputed { .. }) => true,
             (BankSaid::Settled { .. }, PaymentState::Settled { .. }) => true,
             _ => {
@@ -426,6 +466,10 @@ impl Run {
     /// What waits for an operator: they ask the bank by telephone, and say what they were told. `false` if nothing waits.
     async fn resolve(&mut self) -> anyhow::Result<bool> {
         let world = self.world.clone();
+        let mut tx = self.store.begin_reading().await?;
+        self.called =
+            tx.effects_of_orders().await?.into_iter().filter(calls_operator).map(|(_, order, _)| order.to_string()).collect();
+        drop(tx);
         let Some(node) = self.nodes.iter_mut().flatten().next() else { return Ok(false) };
         let orders = node.app.newest_orders(None, u16::MAX).await?;
         let mut found = false;
@@ -436,14 +480,15 @@ impl Run {
             let Some(payer) = &order.payer else { continue };
             let Some(bank) = world.banks.iter().position(|(name, _, _)| *name == payer.bank) else { continue };
             for payment in &order.payments {
-                let with_operator = matches!(
-                    payment.state,
-                    PaymentState::Unknown { with_operator: true, .. } | PaymentState::Disputed { .. }
-                );
+                let with_operator =
+                    matches!(payment.state, PaymentState::Unknown { with_operator: true, .. } | PaymentState::Disputed { .. });
                 if !with_operator {
                     continue;
                 }
                 found = true;
+                if !self.called.contains(order.id.as_str()) {
+                    world.violate(format!("I12: order {} waits for an operator whom nobody called", order.id));
+                }
                 let paid = !world.bank_has(bank, &payment.key).is_empty();
                 let outcome = if paid { Resolution::Paid } else { Resolution::NotPaid };
                 let (by, note) = ("ana".to_owned(), "by telephone".to_owned());
@@ -455,7 +500,11 @@ impl Run {
     }
 }
 
-async fn find(node: &Node, key: &PaymentKey) -> anyhow::Result<Option<(crate::ids::OrderId, u16, PaymentState)>> {
+fn calls_operator((_, _, data): &(EffectId, OrderId, String)) -> bool {
+    data.contains("\"do\":\"call_operator\"")
+}
+
+async fn find(node: &Node, key: &PaymentKey) -> anyhow::Result<Option<(OrderId, u16, PaymentState)>> {
     let orders = node.app.newest_orders(None, u16::MAX).await?;
     Ok(orders.into_iter().find_map(|order| {
         let payment = order.payments.iter().find(|payment| payment.key == *key)?;

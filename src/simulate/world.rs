@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use super::plan::{Fault, Plan, RailKind};
-use crate::bank::fake::{
-    AuthorisationId, ConsentWish, FakeBank, FakeConnection, PaymentId, ReturnTo, Scope, Settings, Wanted,
-};
+use crate::bank::fake::{AuthorisationId, ConsentWish, FakeBank, FakeConnection, PaymentId, ReturnTo, Scope, Settings, Wanted};
 use crate::clock::{Clock as _, ManualClock, Timestamp, later};
 use crate::entropy::SeededEntropy;
 use crate::iban::Iban;
@@ -38,8 +36,8 @@ pub(super) enum Act {
     Edit { who: usize, post: Id },
     /// Somebody deletes their post.
     Delete { who: usize, post: Id },
-    /// Somebody writes to Obole in private.
-    Say { who: usize, text: String },
+    /// Somebody writes to Obole in private; perhaps the right yes, in time, to the question of an effect.
+    Say { who: usize, text: String, yes_to: Option<String> },
     /// A payer answers the bank's own question.
     Approve { bank: usize, authorisation: AuthorisationId, yes: bool },
     /// The payee's bank gives a payment back.
@@ -50,6 +48,8 @@ pub(super) enum Act {
     Contradict { key: PaymentKey },
     /// Somebody calls back about an order.
     Callback,
+    /// An operator freezes a payee.
+    Freeze { payee: usize },
 }
 
 /// A payer.
@@ -87,8 +87,12 @@ pub(super) struct Book {
     pub(super) asked: BTreeMap<String, Vec<(usize, String)>>,
     /// Effects whose question was answered with the right yes by the person asked.
     pub(super) said_yes: BTreeSet<String>,
-    /// Payments that a bank took and said that it had refused.
+    /// Payments that a bank took, said that it had refused, and told of afterwards.
     pub(super) lied_about: BTreeSet<PaymentKey>,
+    /// Since when which payee may not be paid.
+    pub(super) frozen: BTreeMap<String, Timestamp>,
+    /// Who was hinted at in public, and when.
+    pub(super) hinted: Vec<(String, Timestamp)>,
     /// Until when a bank is out of order.
     down_until: BTreeMap<usize, Timestamp>,
     /// What went wrong that must not.
@@ -155,18 +159,12 @@ impl World {
                 consent: consent(backend, &login)?,
             });
         }
-        let world = World {
-            plan: plan.clone(),
-            dice,
-            clock,
-            town,
-            bot,
-            banks,
-            payers,
-            quota,
-            calm: false.into(),
-            book: Mutex::default(),
-        };
+        let world =
+            World { plan: plan.clone(), dice, clock, town, bot, banks, payers, quota, calm: false.into(), book: Mutex::default() };
+        if world.strikes(Fault::PayeeFrozen) {
+            let payee = world.dice.below(PAYEES.len());
+            world.plan_act(world.dice.moment(start(), STORM), Act::Freeze { payee });
+        }
         for _ in 0..plan.posts {
             let who = world.dice.below(PAYERS);
             world.plan_act(world.dice.moment(start(), STORM), Act::Post { who });
@@ -268,7 +266,7 @@ impl World {
         }
         if self.strikes(Fault::PostCancelled) {
             let at = self.dice.moment(now, Duration::from_secs(300));
-            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned() });
+            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), yes_to: None });
         }
         Ok(())
     }
@@ -286,7 +284,8 @@ impl World {
             Act::Delete { who, post } => {
                 let _ = self.town.delete(self.payers[who].person.id, post, now);
             }
-            Act::Say { who, text } => {
+            Act::Say { who, text, yes_to } => {
+                self.book().said_yes.extend(yes_to);
                 let draft = Draft { text: format!("@obole {text}"), visibility: Some(Visibility::Direct), ..Draft::default() };
                 let _ = self.town.post(self.payers[who].person.id, draft, now);
             }
@@ -297,7 +296,8 @@ impl World {
             Act::GiveBack { bank, key } => {
                 let backend = &self.banks[bank].1;
                 let payments = backend.payments_with(key.as_str())?;
-                let settled = payments.iter().find(|payment| payment.status == crate::bank::fake::Status::Acsc && !payment.returned);
+                let settled =
+                    payments.iter().find(|payment| payment.status == crate::bank::fake::Status::Acsc && !payment.returned);
                 if let Some(payment) = settled {
                     backend.give_back(&payment.id, &crate::bank::fake::Reason("AC04".to_owned()))?;
                     self.plan_act(later(now, Duration::from_secs(30)), Act::TellReturn { key });
@@ -315,25 +315,31 @@ impl World {
         self.book().asked.entry(code.clone()).or_default().push((who, effect.to_owned()));
         let now = self.now();
         let soon = || self.dice.moment(now, Duration::from_secs(8 * 60));
-        let say = |at, text: String| self.plan_act(at, Act::Say { who, text });
+        let say = |at, text: String, yes_to| self.plan_act(at, Act::Say { who, text, yes_to });
         if self.strikes(Fault::StrangersCode) {
             let other = (who + 1) % self.payers.len();
-            self.plan_act(soon(), Act::Say { who: other, text: format!("OUI {code}") });
+            self.plan_act(soon(), Act::Say { who: other, text: format!("OUI {code}"), yes_to: None });
         }
         if self.strikes(Fault::AnswerNever) {
             return;
         }
         if self.strikes(Fault::AnswerNo) {
-            return say(soon(), if self.dice.permille(500) { format!("NON {code}") } else { "NON".to_owned() });
+            return say(soon(), if self.dice.permille(500) { format!("NON {code}") } else { "NON".to_owned() }, None);
         }
         if self.strikes(Fault::WrongCode) {
-            say(soon(), if code == "000000" { "OUI 000001".to_owned() } else { "OUI 000000".to_owned() });
+            say(soon(), if code == "000000" { "OUI 000001".to_owned() } else { "OUI 000000".to_owned() }, None);
+            // Some notice, some do not.
+            if self.dice.permille(300) {
+                return;
+            }
         }
-        let at = if self.strikes(Fault::AnswerLate) { later(now, Duration::from_secs(11 * 60)) } else { soon() };
-        self.book().said_yes.insert(effect.to_owned());
-        say(at, format!("YES {code}"));
+        if self.strikes(Fault::AnswerLate) {
+            return say(later(now, Duration::from_secs(11 * 60)), format!("YES {code}"), None);
+        }
+        let at = soon();
+        say(at, format!("YES {code}"), Some(effect.to_owned()));
         if self.strikes(Fault::AnswerTwice) {
-            say(later(at, Duration::from_secs(1)), format!("OUI {code}"));
+            say(later(at, Duration::from_secs(1)), format!("OUI {code}"), Some(effect.to_owned()));
         }
     }
 

@@ -53,6 +53,12 @@ impl Tx {
         self.rows(statement, args![json!(ids).to_string()]).await?.iter().map(payee).collect()
     }
 
+    /// The payee of the operator's own name, if there is one.
+    pub(crate) async fn payee_by_slug(&mut self, slug: &str) -> Result<Option<Payee>, StoreError> {
+        let statement = sql!("SELECT id AS payee_id, legal_name, class, iban, registry_number, frozen FROM payees WHERE slug = $1");
+        self.rows(statement, args![slug]).await?.first().map(payee).transpose()
+    }
+
     /// Every campaign, with its payee and the payee's account on `platform` if it has one there.
     pub(crate) async fn campaigns(
         &mut self,

@@ -13,6 +13,7 @@ use super::StoreError;
 use super::engine::{Row, Sql, Tx, args, sql, sql_rows};
 use crate::clock::{Timestamp, earlier, later};
 use crate::ids::{EffectId, OrderId};
+use crate::planted::planted;
 
 /// An effect to be queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,9 +152,17 @@ impl Tx {
                        RETURNING id, epoch, attempts, order_id, data, lease_until",
         };
         let lease_until = later(now, lease).as_microsecond();
-        let rows = self.rows(CLAIM, args![lane, now.as_microsecond(), lease_until, free]).await?;
-        let claimed: Vec<_> = rows.iter().map(claimed).collect::<Result<_, _>>()?;
-        if !windows.is_empty() && !claimed.is_empty() {
+        let seen = if planted!("lease_ignored") { later(now, lease) } else { now };
+        let rows = self.rows(CLAIM, args![lane, seen.as_microsecond(), lease_until, free]).await?;
+        let mut claimed: Vec<_> = rows.iter().map(claimed).collect::<Result<_, _>>()?;
+        if planted!("epoch_ignored") {
+            for effect in &mut claimed {
+                effect.epoch -= 1;
+                let back = sql!("UPDATE effects SET epoch = epoch - 1 WHERE id = $1");
+                self.run(back, args![effect.id.as_str()]).await?;
+            }
+        }
+        if !windows.is_empty() && !claimed.is_empty() && !planted!("quota_not_counted") {
             let used = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
             let statement = sql!("INSERT INTO lane_uses (lane, used_at, used) VALUES ($1, $2, $3)");
             self.run(statement, args![lane, now.as_microsecond(), used]).await?;
@@ -243,7 +252,8 @@ impl Tx {
             "SELECT COUNT(*) AS due FROM (SELECT 1 FROM effects
                WHERE lane = $1 AND state = 'pending' AND due_at <= $2 AND lease_until <= $2 LIMIT $3) AS d"
         );
-        let rows = self.rows(statement, args![lane, now.as_microsecond(), at_most]).await?;
+        let seen = if planted!("lease_ignored") { later(now, Duration::from_secs(45)) } else { now };
+        let rows = self.rows(statement, args![lane, seen.as_microsecond(), at_most]).await?;
         rows.first().map_or(Ok(0), |row| row.int("due"))
     }
 

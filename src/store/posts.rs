@@ -9,6 +9,7 @@ use super::StoreError;
 use super::engine::{Tx, args, sql, sql_rows};
 use crate::clock::{Timestamp, earlier};
 use crate::ids::{AccountId, Channel, OrderId, PlatformName, PostId};
+use crate::planted::planted;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,15 @@ pub struct PostRow {
 }
 
 impl Tx {
+    /// The platforms' own names of every message that was taken in.
+    pub(crate) async fn native_ids_of_posts(&mut self) -> Result<Vec<String>, StoreError> {
+        self.rows(sql!("SELECT native_id FROM posts ORDER BY native_id"), args![])
+            .await?
+            .iter()
+            .map(|row| row.text("native_id"))
+            .collect()
+    }
+
     /// Stores messages not seen before and says which those are; a repetition changes nothing.
     pub(crate) async fn take_posts(
         &mut self,
@@ -157,7 +167,7 @@ impl Tx {
             "INSERT INTO hints (platform, account, hinted_at) VALUES ($1, $2, $3)
              ON CONFLICT (platform, account) DO UPDATE SET hinted_at = excluded.hinted_at WHERE hints.hinted_at <= $4"
         );
-        let cutoff = earlier(now, period).as_microsecond();
+        let cutoff = if planted!("hint_flood") { now } else { earlier(now, period) }.as_microsecond();
         let changed = self.run(statement, args![platform.as_str(), account.as_str(), now.as_microsecond(), cutoff]).await?;
         Ok(changed == 1)
     }
