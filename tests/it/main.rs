@@ -5,6 +5,7 @@ mod bank;
 mod browser;
 mod directory;
 mod language;
+mod language_command;
 mod layers;
 mod mastodon;
 mod order;
