@@ -6,6 +6,7 @@ mod browser;
 mod directory;
 mod language;
 mod language_command;
+mod language_pages;
 mod layers;
 mod mastodon;
 mod order;
