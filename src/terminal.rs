@@ -21,6 +21,11 @@ pub fn say_aside(text: &str) {
     eprintln!("{text}");
 }
 
+/// How many columns a person sees; where nobody looks, as many as are read with ease.
+pub fn width() -> u16 {
+    terminal_size::terminal_size().map_or(100, |(width, _)| width.0)
+}
+
 /// Returns on Ctrl-C or SIGTERM. A second Ctrl-C ends the process at once, which is as safe as a crash.
 pub async fn asked_to_stop() {
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {

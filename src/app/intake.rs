@@ -273,16 +273,21 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
     }
 }
 
+/// A network as the order language calls it.
+pub fn language_platform(network: Network) -> language::Platform {
+    match network {
+        Network::X => language::Platform::X,
+        Network::Mastodon => language::Platform::Mastodon,
+        Network::Bluesky => language::Platform::Bluesky,
+        Network::Nostr => language::Platform::Nostr,
+    }
+}
+
 /// How the order language reads a post.
 pub fn read(post: &Post, platform: &dyn Platform, campaigns: &Campaigns, currency: Currency) -> Reading {
     let context = Context {
         channel: post.channel,
-        platform: match platform.network() {
-            Network::X => language::Platform::X,
-            Network::Mastodon => language::Platform::Mastodon,
-            Network::Bluesky => language::Platform::Bluesky,
-            Network::Nostr => language::Platform::Nostr,
-        },
+        platform: language_platform(platform.network()),
         bot: &platform.bot().handle,
         // A recorded frame may name its author by the id alone.
         author: Some(post.author.handle.as_str()).filter(|handle| !handle.is_empty()),

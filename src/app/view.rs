@@ -40,6 +40,13 @@ pub async fn campaigns(app: &App) -> Result<Vec<CampaignView>, StoreError> {
     Ok(views)
 }
 
+/// Every campaign's hashtag, with its payee's handle on a platform if there is one: what a text is read with there.
+pub async fn campaign_tags(app: &App, platform: &PlatformName) -> Result<Vec<(String, Option<String>)>, StoreError> {
+    let mut tx = app.store.begin_reading().await?;
+    let campaigns = tx.campaigns(platform).await?;
+    Ok(campaigns.into_iter().map(|(campaign, _, identity)| (campaign.tag, identity.map(|identity| identity.handle))).collect())
+}
+
 /// One campaign by its hashtag, as the order language folds it.
 pub async fn campaign(app: &App, tag: &str) -> Result<Option<CampaignView>, StoreError> {
     Ok(campaigns(app).await?.into_iter().find(|view| view.campaign.tag == tag))

@@ -4,7 +4,10 @@
 //! anywhere. Every command ends with a code of [`crate::exit::ExitCode`], and every mistake with one sentence on standard error.
 
 mod check_config;
+mod input;
+mod language;
 mod parse;
+mod reading;
 mod replay;
 mod run;
 mod sandbox;
@@ -45,6 +48,8 @@ enum Word {
     Simulate(simulate::SimulateArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
+    /// Show the words of the order language; check and try a language file
+    Language(language::LanguageArgs),
     /// Name the key and line of every mistake in a configuration
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -89,7 +94,8 @@ pub fn main() -> ExitCode {
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
-            Some(Word::Parse(args)) => parse::parse(args),
+            Some(Word::Parse(args)) => parse::parse(&args),
+            Some(Word::Language(args)) => language::language(&args),
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }
     })

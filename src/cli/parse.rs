@@ -1,16 +1,16 @@
-//! `obole parse`: says how a text is read, to people with the place underlined, to programs one line for one line.
+//! `obole parse`: says how a text is read, to people with the parts underlined, to programs one line for one line.
 
-use std::io::{BufRead as _, BufWriter, Read as _, Write as _};
+use std::io::{BufRead as _, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report, Severity};
 
+use super::input::{open_file, read_file, read_stdin};
+use super::reading::{ContextArgs, read_for_people};
 use crate::exit::ExitCode;
-use crate::language::{self, Campaigns, Channel, Command, Context, Platform, Reading};
-use crate::money::Currency;
-use crate::terminal::{complain, say, say_aside};
+use crate::language;
+use crate::terminal::complain;
 
 /// What is to be read.
 #[derive(Debug, Args)]
@@ -24,42 +24,23 @@ pub(super) struct ParseArgs {
     /// One JSON object a line in, one out (order-language, section 10)
     #[arg(long, conflicts_with = "text")]
     json: bool,
-    /// Say which rule decided
+    /// Name the rule of the order language that decided
     #[arg(long)]
     explain: bool,
-    /// Read it as a private message
-    #[arg(long)]
-    dm: bool,
-    /// Whose handles are written: x, mastodon, bluesky or nostr
-    #[arg(long, value_name = "NAME", default_value = "x", value_parser = platform)]
-    platform: Platform,
-    /// The processor's handle
-    #[arg(long, value_name = "HANDLE", default_value = "obole")]
-    bot: String,
-    /// The author's handle
-    #[arg(long, value_name = "HANDLE")]
-    author: Option<String>,
-    /// A registered campaign and its charity's handle; may be repeated
-    #[arg(long, value_name = "TAG=HANDLE")]
-    campaign: Vec<String>,
+    #[command(flatten)]
+    context: ContextArgs,
 }
 
-fn platform(name: &str) -> Result<Platform, String> {
-    let known = [Platform::X, Platform::Mastodon, Platform::Bluesky, Platform::Nostr];
-    known.into_iter().find(|platform| platform.as_str() == name).ok_or_else(|| "not one of x, mastodon, bluesky, nostr".to_owned())
-}
-
-pub(super) fn parse(args: ParseArgs) -> ExitCode {
-    let result = if args.json { answer_lines(&args) } else { read_one(&args) };
-    result.unwrap_or_else(|error| complain(&error, ExitCode::of(&error)))
+pub(super) fn parse(args: &ParseArgs) -> ExitCode {
+    let result = if args.json { answer_lines(args) } else { read_one(args) };
+    // Only reading the input and writing the answer fail: a text that could not be read.
+    result.unwrap_or_else(|error| complain(&error, ExitCode::Difference))
 }
 
 /// Streams: an answer is written as soon as its line is read.
 fn answer_lines(args: &ParseArgs) -> anyhow::Result<ExitCode> {
     let input: Box<dyn std::io::BufRead> = match &args.file {
-        Some(file) => {
-            Box::new(std::io::BufReader::new(std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?))
-        }
+        Some(file) => Box::new(std::io::BufReader::new(open_file(file)?)),
         None => Box::new(std::io::stdin().lock()),
     };
     let mut output = BufWriter::new(std::io::stdout().lock());
@@ -71,9 +52,7 @@ fn answer_lines(args: &ParseArgs) -> anyhow::Result<ExitCode> {
         if input.read_until(b'\n', &mut bytes).context("cannot read the input")? == 0 {
             break;
         }
-        // A line that is not UTF-8 is a line that is no question: it gets an answer that says so.
-        let line = String::from_utf8_lossy(&bytes);
-        let Some(answer) = language::json::answer_line(&line) else { continue };
+        let Some(answer) = language::json::answer_bytes(&bytes) else { continue };
         if answer.is_error {
             code = ExitCode::Difference;
         }
@@ -101,82 +80,9 @@ fn closed(error: std::io::Error) -> anyhow::Result<ExitCode> {
 fn read_one(args: &ParseArgs) -> anyhow::Result<ExitCode> {
     let text = match (&args.text, &args.file) {
         (Some(text), _) => text.clone(),
-        (None, Some(file)) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
-        (None, None) => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read the text from standard input")?;
-            text
-        }
+        (None, Some(file)) => read_file(file)?,
+        (None, None) => read_stdin()?,
     };
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let mut campaigns = Campaigns::new();
-    for campaign in &args.campaign {
-        let (tag, handle) = campaign.split_once('=').with_context(|| format!("{campaign:?} is not TAG=HANDLE"))?;
-        campaigns.insert(tag.trim_start_matches('#'), Some(handle.trim_start_matches('@')).filter(|handle| !handle.is_empty()));
-    }
-    let context = Context {
-        channel: if args.dm { Channel::Dm } else { Channel::Post },
-        platform: args.platform,
-        bot: &args.bot,
-        author: args.author.as_deref(),
-        is_repost: false,
-        campaigns: &campaigns,
-        currency: Currency::EUR,
-    };
-    let reading = language::read(text, &context);
-    show(text, &reading, args.explain);
+    read_for_people(&text, &args.context, args.explain);
     Ok(ExitCode::Ok)
-}
-
-fn show(text: &str, reading: &Reading, explain: bool) {
-    match reading {
-        Reading::None(silence) => {
-            say("Not an order: Obole says nothing.");
-            if explain {
-                say(&format!("  because: {silence:?}"));
-            }
-        }
-        Reading::Reply(reply) => {
-            let code = reply.reference.as_deref().map(|code| format!(", code {code}")).unwrap_or_default();
-            say(&format!("A private reply: {}{code}", reply.action.as_str()));
-            if explain {
-                say("  because: section 12");
-            }
-        }
-        Reading::Rejected(rejection) => {
-            let label = LabeledSpan::at(rejection.span.start..rejection.span.end, rejection.code.meaning());
-            let mut diagnostic = MietteDiagnostic::new(rejection.code.meaning())
-                .with_code(rejection.code.as_str())
-                .with_severity(Severity::Advice)
-                .with_label(label);
-            if !rejection.suggestions.is_empty() {
-                diagnostic = diagnostic.with_help(format!("this would work:\n{}", rejection.suggestions.join("\n")));
-            }
-            say_aside(&format!("{:?}", Report::new(diagnostic).with_source_code(NamedSource::new("post", text.to_owned()))));
-            if explain {
-                say(&format!("  because: section {}", rejection.code.section()));
-            }
-        }
-        Reading::Order(Command::Cancel(_)) => say("Cancel: the order replied to, else every open order of the author."),
-        Reading::Order(Command::Payment(order)) => {
-            say(&format!("An order: {} {}", order.kind.as_str(), order.total));
-            for recipient in &order.recipients {
-                let through = recipient.campaign.as_ref().map(|tag| format!(" (through #{tag})")).unwrap_or_default();
-                say(&format!("  {:>14} to {}{through}", recipient.share.to_string(), recipient.handle));
-            }
-            let lists = [("campaigns", &order.campaigns), ("hashtags", &order.hashtags)];
-            for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-                say(&format!("  {name}: {}", list.join(", ")));
-            }
-            if let Some(memo) = &order.memo {
-                say(&format!("  memo: {memo}"));
-            }
-            for flag in &order.flags {
-                say(&format!("  {}", flag.as_str()));
-            }
-            if explain {
-                say(&format!("  because: addressed {:?}, recipients {:?} (section 8)", order.addressed, order.chosen_by));
-            }
-        }
-    }
 }

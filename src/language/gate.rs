@@ -15,7 +15,7 @@ use super::{Channel, Context};
 pub(super) const LONGEST_TEXT: usize = 32_768;
 
 /// Longer names of hashtags are not compared with verbs.
-const LONGEST_VERB: usize = 64;
+pub(super) const LONGEST_VERB: usize = 64;
 
 /// Whether a public post can concern the processor: it holds a hash sign or the bot's handle.
 pub fn would_concern(text: &str, bot: &str) -> bool {

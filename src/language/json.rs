@@ -25,6 +25,17 @@ pub struct Answer {
     pub is_error: bool,
 }
 
+/// Answers one line of input as it came; one that is not UTF-8 is no question, and its answer says so.
+pub fn answer_bytes(line: &[u8]) -> Option<Answer> {
+    match std::str::from_utf8(line) {
+        Ok(line) => answer_line(line),
+        Err(_) => {
+            let outcome = Outcome::Error { message: "the line is not UTF-8".to_owned() };
+            Some(Answer { line: serde_json::to_string(&Line { id: None, outcome }).unwrap_or_default(), is_error: true })
+        }
+    }
+}
+
 /// Answers one line of input; nothing for an empty line.
 pub fn answer_line(line: &str) -> Option<Answer> {
     let line = line.trim_matches(|c: char| c.is_ascii_whitespace());
@@ -97,13 +108,9 @@ impl Question {
             "dm" => Channel::Dm,
             other => return Err(format!("{other:?} is not a channel: post or dm")),
         };
-        let platform = match string("platform", "x")?.as_str() {
-            "x" => Platform::X,
-            "mastodon" => Platform::Mastodon,
-            "bluesky" => Platform::Bluesky,
-            "nostr" => Platform::Nostr,
-            other => return Err(format!("{other:?} is not a platform: x, mastodon, bluesky or nostr")),
-        };
+        let name = string("platform", "x")?;
+        let platform =
+            Platform::named(&name).ok_or_else(|| format!("{name:?} is not a platform: x, mastodon, bluesky or nostr"))?;
         let bot = string("bot", "obole")?;
         let code = string("currency", Currency::EUR.code())?;
         let served = code.parse().ok().filter(|currency| vocabulary().serves(*currency));

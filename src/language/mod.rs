@@ -1,7 +1,7 @@
 //! The order language: from the text of a post to what its author asks for.
 //!
 //! A post pays only if it says so in a fixed way: it names the bot (or a campaign), it holds a verb as a hashtag, one sum
-//! and somebody to pay, in any order and any of ten languages. [`read`] turns the text into a [`Command`], into an answer
+//! and somebody to pay, in any order and any language that has a file in `grammar/`. [`read`] turns the text into a [`Command`], into an answer
 //! to the author of a near miss ([`Rejection`]), or into nothing. It never guesses about money: what can be read two ways
 //! is refused with the corrections to copy.
 //!
@@ -57,7 +57,10 @@ pub use error::{Code, Rejection};
 pub use gate::would_concern;
 pub use replies::{Action, Reply};
 pub use span::Span;
-pub use vocabulary::{Language, ServedCurrency, VocabularyError, check_language, languages, served_currencies};
+pub use vocabulary::{
+    AmbiguousMark, Language, LanguageSource, ServedCurrency, Slang, VocabularyError, ambiguous_marks, check_language,
+    check_languages, languages, serve_languages, served_currencies, slang, try_language,
+};
 
 use addressing::Standing;
 use post::Post;
@@ -79,6 +82,14 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Platform; 4] = [Platform::X, Platform::Mastodon, Platform::Bluesky, Platform::Nostr];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Platform> {
+        Platform::ALL.into_iter().find(|platform| platform.as_str() == name)
+    }
+
     /// The name in section 2.
     pub fn as_str(self) -> &'static str {
         match self {

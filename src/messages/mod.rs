@@ -27,7 +27,7 @@ use crate::people::Language;
 pub use confirmation::confirmation;
 pub use notice::notice;
 pub use plain::amount;
-pub use reply::Message;
+pub use reply::{Message, explained};
 
 use texts::texts;
 

@@ -161,6 +161,14 @@ fn explanation(language: Language, code: &str, fragment: Option<&str>, suggestio
     (0..=suggestions.len()).rev().map(|shown| with(&suggestions[..shown])).find(fits).unwrap_or_else(|| with(&[]))
 }
 
+/// What is wrong with a text, as a page says it: the private message's sentence about a code of the order language, around the fragment as
+/// it was written. A page mentions nobody.
+pub fn explained(language: Language, code: &str, fragment: &str) -> String {
+    let texts = texts(language);
+    let shown = if fragment.trim().is_empty() { texts.explain.your_post() } else { texts.common.quote(fragment) };
+    capitalised(&sentence(&texts.explain, code, &shown))
+}
+
 /// A sentence may begin with what stands for the quotation.
 fn capitalised(sentence: &str) -> String {
     let mut characters = sentence.chars();

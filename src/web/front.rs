@@ -29,6 +29,7 @@ pub(super) async fn show(State(state): State<Arc<Web>>, visitor: Visitor) -> Res
         }
         p { a.button.primary href="/enrol" { (words.enrol) } }
         p.hint { (words.enrol_why) }
+        p { a href="/language" { (words.language) } " · " a href=(super::language::trial::PATH) { (words.try_language) } }
         h2 { (words.campaigns) }
         @if campaigns.is_empty() { p.quiet { (words.no_campaigns) } }
         ul.plain {

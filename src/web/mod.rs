@@ -11,6 +11,8 @@
 //! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
 //! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
 //! | `GET /c/{tag}`, `…/events` | a campaign |
+//! | `GET /language` | the order language: how to write an order, every word, every near miss |
+//! | `/try-the-language` | what would be read in a text |
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
 pub(crate) mod assets;
@@ -19,6 +21,7 @@ pub(crate) mod dress;
 pub mod enrol;
 pub(crate) mod failure;
 mod front;
+pub(crate) mod language;
 pub(crate) mod live;
 pub(crate) mod order;
 pub(crate) mod shell;
@@ -125,6 +128,8 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/bank/return/{id}", get(order::bank_return))
         .route("/c/{tag}", get(campaign::show))
         .route("/c/{tag}/events", get(campaign::events))
+        .route("/language", get(language::guide::show))
+        .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
         .route("/livez", get(front::livez))
         .route("/readyz", get(front::readyz))
         .route("/assets/{file}", get(assets::serve))

@@ -32,7 +32,7 @@ language_file! {
         skip, home, language, footer, sandbox,
     }
     front: Front {
-        title, lead, how_post, how_ask, how_yes, enrol, enrol_why, campaigns, no_campaigns,
+        title, lead, how_post, how_ask, how_yes, enrol, enrol_why, campaigns, no_campaigns, language, try_language,
     }
     enrol: Enrol {
         title, lead, step, bank, language, phrase, phrase_hint, begin, privacy, consent_title, consent_lead,
@@ -57,6 +57,36 @@ language_file! {
     campaign: Campaign {
         by, verified, registry, sum_goal, sum, gifts_none, gifts_one, gifts_many, pending, how, how_lead, copy,
         not_linked,
+    }
+    trial: Trial {
+        title, lead, text, platform, channel, channel_post, channel_dm, bot, go, campaigns, no_campaigns, too_long,
+        result, guide, live,
+    }
+    reading: Reading {
+        order, order_next, cancel, cancel_next, reply, silence, rejected, kind, kind_send, kind_give,
+        kind_request, kind_cancel, verb, amount, recipient, fault, share_to, share_from, through, shares, split_total,
+        split_each, campaigns, hashtags, memo, wishes, flag_anonymous, flag_receipt, addressed_campaign, addressed,
+        action, code, rule, rule_section, todo, would_work, one_would_work, copy, try_it, silence_repost,
+        silence_own_post, silence_too_long, silence_not_concerned, silence_example, silence_negated,
+        silence_not_addressed, silence_talk, silence_empty, rule_introduced, rule_after_amount, rule_before_amount,
+        rule_campaign, rule_only_mention, action_confirm, action_refuse, action_stop, action_start, action_balance,
+        action_history, action_help, action_limits, action_refund, action_erase, action_export, action_status,
+        action_human,
+    }
+    guide: Guide {
+        title, lead, proposes, try_it, contents, written, written_name, written_verb, written_amount,
+        written_recipient, written_memo, written_not, amounts, amounts_lead, written_as, read_as, currencies,
+        currencies_lead, code, decimals, marks, capitals, several, slang, slang_suggested, languages, languages_lead,
+        verbs, roles, words, phrases, numbers, answers, examples, role_each, role_split, role_anonymous, role_receipt,
+        role_recurring, role_example, role_pledge, role_to, role_from, role_aside, role_thanks, role_and, role_not,
+        role_after, replies, replies_lead, errors, errors_lead, errors_example, nothing_to_say,
+    }
+    advice: Advice {
+        text_unsafe, verb_hash_missing, verb_glued, verb_conflict, reserved_recurring, reserved_pledge,
+        too_many_amounts, amount_ambiguous, amount_unreadable, amount_precision, amount_too_large, amount_zero,
+        amount_scaled, amount_in_words, amount_missing, currency_missing, currency_unknown, currency_ambiguous,
+        currency_conflict, recipient_missing, recipient_invalid, recipient_ambiguous, recipient_self,
+        too_many_recipients, split_conflict, share_too_small, reply_unknown, reply_code,
     }
     errors: Errors {
         title, back, not_found, bad_request, bad_phrase, bad_bank, wrong_step, stale, no_session, bank_silent,

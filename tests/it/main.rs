@@ -5,6 +5,8 @@ mod bank;
 mod browser;
 mod directory;
 mod language;
+mod language_command;
+mod language_pages;
 mod layers;
 mod mastodon;
 mod order;

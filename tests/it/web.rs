@@ -15,23 +15,23 @@ use crate::support::database::Engine;
 
 const BANK_PAGE: &str = "http://localhost:8082";
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
-fn pages(story: &TestApp) -> Router {
+pub(crate) fn pages(story: &TestApp) -> Router {
     router(WebState {
         bank_origins: vec![BANK_PAGE.to_owned()],
         enrolments_per_minute: 3.try_into().unwrap(),
@@ -39,7 +39,7 @@ fn pages(story: &TestApp) -> Router {
     })
 }
 
-async fn ask(pages: &Router, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) async fn ask(pages: &Router, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -53,7 +53,7 @@ async fn ask(pages: &Router, method: Method, path: &str, headers: &[(&str, &str)
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
-async fn get(pages: &Router, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn get(pages: &Router, path: &str, headers: &[(&str, &str)]) -> Answer {
     ask(pages, Method::GET, path, headers, "").await
 }
 
@@ -61,7 +61,9 @@ async fn get(pages: &Router, path: &str, headers: &[(&str, &str)]) -> Answer {
 async fn every_answer_carries_the_strict_headers_and_nothing_inline() {
     let Some(story) = TestApp::start(Engine::Sqlite).await else { return };
     let pages = pages(&story);
-    for path in ["/", "/enrol", "/c/telethon", "/livez", "/readyz", "/nothing", "/orders/zzz", "/assets/obole.css"] {
+    for path in
+        ["/", "/enrol", "/c/telethon", "/try-the-language", "/livez", "/readyz", "/nothing", "/orders/zzz", "/assets/obole.css"]
+    {
         let answer = get(&pages, path, &[]).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{path}: {policy}");

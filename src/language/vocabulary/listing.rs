@@ -1,13 +1,10 @@
-//! The vocabularies as lists: for people who want to see the words, and for those who add a language.
+//! The vocabularies as lists: for people who want to see the words.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use toml::Spanned;
-
-use super::compile::LANGUAGE_SOURCES;
-use super::currencies::{self, MarkId};
-use super::file::LanguageFile;
-use super::{Vocabulary, VocabularyError, WordHasher, vocabulary};
+use super::currencies::MarkId;
+use super::file::{Example, LanguageFile, Valued, roles};
+use super::{WordHasher, vocabulary};
 use crate::money::Currency;
 
 /// One language as its file has it: for people who want to see the words.
@@ -24,6 +21,37 @@ pub struct Language {
     pub numbers: Vec<(String, u32)>,
     /// V4: scales and their powers of ten.
     pub scales: Vec<(String, u32)>,
+    /// Posts in this language that are orders; the bot is called `@obole` in them. Never empty.
+    pub example_orders: Vec<String>,
+    /// Private messages in this language that are answers. Never empty.
+    pub example_replies: Vec<String>,
+}
+
+impl Language {
+    pub(super) fn of(code: &str, file: &LanguageFile) -> Language {
+        let lists = roles().map(|role| (role.table, role.name, file.words(role).map(|entry| entry.word.clone()).collect()));
+        let values = |list: &[Valued]| {
+            let mut list: Vec<(String, u32)> = list.iter().map(|valued| (valued.word.clone(), valued.value)).collect();
+            list.sort_by_key(|(_, value)| *value);
+            list
+        };
+        let texts = |list: &[Example]| list.iter().map(|example| example.text.clone()).collect();
+        Language {
+            code: code.to_owned(),
+            name: file.name.clone(),
+            lists: lists.collect(),
+            numbers: values(&file.numbers),
+            scales: values(&file.scales),
+            example_orders: texts(&file.orders),
+            example_replies: texts(&file.replies),
+        }
+    }
+
+    /// The words of one list; none if there is no such list.
+    pub fn words(&self, table: &str, role: &str) -> &[String] {
+        let list = self.lists.iter().find(|(in_table, name, _)| *in_table == table && *name == role);
+        list.map_or(&[], |(_, _, words)| words)
+    }
 }
 
 /// A currency that is served, for people who want to see the marks (V5).
@@ -31,13 +59,33 @@ pub struct Language {
 pub struct ServedCurrency {
     /// Which one.
     pub currency: Currency,
+    /// Whether its ISO code is read in any case; else in capitals only.
+    pub any_case: bool,
     /// Its symbols, exact.
     pub symbols: Vec<String>,
     /// Its words, folded.
     pub words: Vec<String>,
 }
 
-/// The languages that are read, in the order of section 13.
+/// A mark of several currencies, refused when it stands alone (V5).
+#[derive(Debug, Clone)]
+pub struct AmbiguousMark {
+    /// The mark, folded.
+    pub mark: String,
+    /// What it may name, in the order of the suggestions.
+    pub codes: Vec<Currency>,
+}
+
+/// A word for money that is not served under that name (V5).
+#[derive(Debug, Clone)]
+pub struct Slang {
+    /// The word, folded.
+    pub word: String,
+    /// The currency that is suggested for it, if one is.
+    pub code: Option<Currency>,
+}
+
+/// The languages that are read, by code.
 pub fn languages() -> &'static [Language] {
     &vocabulary().languages
 }
@@ -51,42 +99,33 @@ pub fn served_currencies() -> Vec<ServedCurrency> {
         words.sort();
         words
     };
+    let any_case = |currency: Currency| {
+        table.codes.values().any(|entry| table.mark(entry.mark).alone == Some(currency) && !entry.capitals_only)
+    };
     let rows = table.served.iter();
     rows.map(|&(currency, _)| ServedCurrency {
         currency,
+        any_case: any_case(currency),
         symbols: named(&table.symbols, currency),
         words: named(&table.words, currency),
     })
     .collect()
 }
 
-/// Checks a language file as the test suite checks ours: alone, and together with the other languages and the currencies.
-///
-/// `file` is what the error calls it; if its stem is the code of one of our languages, it is checked in that one's place.
-pub fn check_language(file: &str, source: &str) -> Result<(), VocabularyError> {
-    let stem = file.rsplit(['/', '\\']).next().unwrap_or(file).split('.').next().unwrap_or(file);
-    let mut sources: Vec<(&str, &str)> = LANGUAGE_SOURCES.into_iter().filter(|(code, _)| *code != stem).collect();
-    // Last, so that a clash with another language is reported in the file that is being checked.
-    sources.push((file, source));
-    Vocabulary::compile(&sources, currencies::SOURCE).map(|_| ())
+/// The marks of several currencies, by mark.
+pub fn ambiguous_marks() -> Vec<AmbiguousMark> {
+    let table = &vocabulary().currencies;
+    let marks = table.words.iter().filter(|(_, id)| table.mark(**id).alone.is_none());
+    let mut marks: Vec<AmbiguousMark> =
+        marks.map(|(mark, id)| AmbiguousMark { mark: mark.to_string(), codes: table.mark(*id).names.clone() }).collect();
+    marks.sort_by(|one, other| one.mark.cmp(&other.mark));
+    marks
 }
 
-impl Language {
-    pub(super) fn of(file: &str, parsed: &LanguageFile) -> Language {
-        let lists = parsed.lists().into_iter();
-        let numbers = |map: &BTreeMap<String, Spanned<u32>>| {
-            let mut list: Vec<(String, u32)> = map.iter().map(|(word, value)| (word.clone(), *value.get_ref())).collect();
-            list.sort_by_key(|(_, value)| *value);
-            list
-        };
-        Language {
-            code: file.to_owned(),
-            name: parsed.name.clone(),
-            lists: lists
-                .map(|(role, words)| (role.table, role.name, words.iter().map(|word| word.get_ref().clone()).collect()))
-                .collect(),
-            numbers: numbers(&parsed.numbers),
-            scales: numbers(&parsed.scales),
-        }
-    }
+/// The words for money that is not served under that name, by suggested currency and word.
+pub fn slang() -> Vec<Slang> {
+    let words = vocabulary().currencies.slang.iter();
+    let mut words: Vec<Slang> = words.map(|(word, code)| Slang { word: word.to_string(), code: *code }).collect();
+    words.sort_by_key(|slang| (slang.code.map(Currency::code), slang.word.clone()));
+    words
 }

@@ -2,22 +2,22 @@
 //!
 //! All languages are live at once (section 1): a word is looked up, never a language chosen. The only question that a
 //! language answers is which *not* words undo which verbs (section 6, 2), so each word remembers where it comes from as a
-//! set of bits. Adding a language is adding its file and one line in `compile`.
+//! set of bits. Adding a language is adding its file.
 
 mod compile;
 mod currencies;
 mod file;
 mod listing;
+mod trial;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 pub(super) use currencies::{Mark, MarkId, Named};
 pub use file::VocabularyError;
-pub use listing::{Language, ServedCurrency, check_language, languages, served_currencies};
-
-use compile::LANGUAGE_SOURCES;
+pub use listing::{AmbiguousMark, Language, ServedCurrency, Slang, ambiguous_marks, languages, served_currencies, slang};
+pub use trial::{LanguageSource, check_language, check_languages, serve_languages, try_language};
 
 use super::characters::{Class, characters, fold_word_into};
 use super::command::VerbKind;
@@ -62,6 +62,11 @@ impl Hasher for WordHash {
 pub(super) struct Languages(u32);
 
 impl Languages {
+    /// The set of the language that was compiled as the `index`-th; none if there is no bit left for it.
+    fn nth(index: usize) -> Option<Languages> {
+        1_u32.checked_shl(u32::try_from(index).ok()?).map(Languages)
+    }
+
     /// Whether a language is in both sets.
     pub(super) fn meet(self, other: Languages) -> bool {
         self.0 & other.0 != 0
@@ -175,12 +180,16 @@ pub(super) struct Vocabulary {
     languages: Vec<Language>,
 }
 
-/// The vocabularies of the embedded files.
+/// Filled once: by the first text that is read, or before it with further languages.
+static VOCABULARY: OnceLock<Vocabulary> = OnceLock::new();
+
+/// The vocabularies that texts are read with: those of the embedded files, unless [`serve_languages`] was called first.
 pub(super) fn vocabulary() -> &'static Vocabulary {
     #[expect(clippy::expect_used, reason = "the files are embedded and the first test reads them; there is nobody to report to")]
-    static VOCABULARY: LazyLock<Vocabulary> =
-        LazyLock::new(|| Vocabulary::compile(&LANGUAGE_SOURCES, currencies::SOURCE).expect("the files in grammar/ are sound"));
-    &VOCABULARY
+    VOCABULARY.get_or_init(|| {
+        let sources: Vec<_> = compile::embedded().collect();
+        Vocabulary::compile(&sources, currencies::SOURCE).expect("the files in grammar/ are sound")
+    })
 }
 
 impl Vocabulary {

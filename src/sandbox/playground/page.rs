@@ -97,6 +97,7 @@ fn body(state: &Play, language: Language, words: &Texts, scene: &Scene, text: &s
             p.lead { (words.page.lead) }
             p.quiet {
                 a href=(state.sandbox.town_url()) { (words.page.town) } " · " a href=(state.sandbox.bank_url()) { (words.page.bank) }
+                " · " a href="/language" { (words.page.language) } " · " a href="/try-the-language" { (words.page.try_language) }
             }
             nav.parts aria-label=(words.page.sections) {
                 a href="#who" { (words.page.to_who) }

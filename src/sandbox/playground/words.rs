@@ -9,7 +9,7 @@ use crate::web::words::{language_file, with_french_spaces};
 
 language_file! {
     page: Page {
-        title, lead, sections, to_who, to_post, to_messages, to_orders, to_money, town, bank, trouble, back,
+        title, lead, sections, to_who, to_post, to_messages, to_orders, to_money, town, bank, language, try_language, trouble, back,
     }
     who: Who {
         title, choose, be, new, name, name_hint, join, you_are, at_bank, linked, other,

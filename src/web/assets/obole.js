@@ -24,6 +24,40 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => button.classList.remove("copied"), 2000);
 });
 
+// What would be read in a text is shown while somebody writes it. The text is posted, and kept nowhere.
+const trial = document.querySelector("form[data-try]");
+if (trial) {
+  document.documentElement.classList.add("can-try");
+  const place = document.getElementById(trial.dataset.try);
+  let pause;
+  let latest = 0;
+  const ask = async () => {
+    const number = ++latest;
+    try {
+      const answer = await fetch(trial.action, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(new FormData(trial)) });
+      const { piece, message } = await answer.json();
+      // Answers may overtake each other.
+      if (number !== latest) return;
+      if (piece !== undefined) put(place, piece);
+      else if (message) place.textContent = message;
+      const first = place.querySelector("p")?.textContent ?? message;
+      const said = document.getElementById(trial.dataset.say);
+      if (said.textContent !== first) said.textContent = first;
+    } catch {
+      // Out of reach: what was read last stays, and the next key asks again.
+    }
+  };
+  const soon = () => { clearTimeout(pause); pause = setTimeout(ask, 250); };
+  trial.addEventListener("input", soon);
+  trial.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
+  place.addEventListener("submit", (event) => {
+    event.preventDefault();
+    trial.elements.text.value = event.target.elements.text.value;
+    trial.elements.text.focus();
+    ask();
+  });
+}
+
 // An enrolment that waits for a private message goes on when it has come.
 const waiting = document.querySelector("[data-await-step]");
 if (waiting) {

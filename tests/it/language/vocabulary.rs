@@ -1,6 +1,6 @@
 //! Every word of every table does what its table says, and a file that says two things is refused with its place.
 
-use obole::language::{check_language, languages, served_currencies};
+use obole::language::{LanguageSource, check_language, check_languages, languages, served_currencies, try_language};
 use serde_json::{Value, json};
 
 use super::examples::{answer, grammar};
@@ -18,9 +18,12 @@ fn words(table: &str, role: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn all_ten_languages_are_live() {
+fn the_languages_of_the_specification_are_live_and_whole() {
     let codes: Vec<&str> = languages().iter().map(|language| language.code.as_str()).collect();
-    assert_eq!(codes, ["en", "fr", "de", "es", "it", "pt", "nl", "pl", "ja", "ar"]);
+    // Others may join them.
+    for code in ["en", "fr", "de", "es", "it", "pt", "nl", "pl", "ja", "ar"] {
+        assert!(codes.contains(&code), "{code}");
+    }
     for language in languages() {
         for kind in ["send", "give", "request", "cancel"] {
             assert!(language.lists.iter().any(|(table, role, words)| *table == "hashtags" && *role == kind && !words.is_empty()));
@@ -116,7 +119,8 @@ fn every_number_word_and_scale_is_refused_with_its_digits() {
             assert_eq!(got["suggestions"], json!([format!("@obole #send {value} euros @bob")]), "{word}");
         }
         for (scale, power) in &language.scales {
-            let gap = if language.code == "ja" { "" } else { " " };
+            // One in CJK letters touches its numeral.
+            let gap = if scale.chars().all(|c| c >= '\u{3005}') { "" } else { " " };
             let got = read(&format!("@obole #send 2{gap}{scale} € @bob"));
             assert_eq!(got["code"], "E_AMOUNT_SCALED", "{scale}");
             let digits = 2 * 10_u64.pow(*power);
@@ -139,7 +143,8 @@ fn every_mark_of_every_currency_is_read() {
             assert_eq!(read(&format!("@obole #send {symbol}2000 @bob"))["currency"], code, "{symbol}");
         }
     }
-    assert_eq!(served_currencies().len(), 25);
+    let rows = std::fs::read_to_string(grammar().join("currencies.toml")).unwrap().matches("[[currency]]").count();
+    assert_eq!(served_currencies().len(), rows);
 }
 
 #[test]
@@ -162,11 +167,17 @@ fn source(code: &str) -> String {
 }
 
 #[test]
-fn our_own_files_are_sound_one_by_one() {
+fn our_own_files_are_sound_and_every_word_of_them_is_heard() {
     for language in languages() {
         let file = format!("grammar/lang/{}.toml", language.code);
         assert_eq!(check_language(&file, &source(&language.code)), Ok(()));
+        assert_eq!(try_language(&LanguageSource { file, text: source(&language.code) }), []);
     }
+}
+
+fn faults(file: &str, text: String) -> Vec<String> {
+    let faults = check_languages(&[LanguageSource { file: file.to_owned(), text }]).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -174,32 +185,87 @@ fn a_file_that_is_not_sound_is_refused_with_its_place() {
     let refuse = |from: &str, to: &str| {
         let source = source("fr");
         assert!(source.contains(from), "{from}");
-        check_language("fr.toml", &source.replacen(from, to, 1)).unwrap_err().to_string()
+        let found = faults("fr.toml", source.replacen(from, to, 1));
+        assert_eq!(check_language("fr.toml", &source.replacen(from, to, 1)).unwrap_err().to_string(), found[0]);
+        found.join("\n")
     };
     let line = |text: &str| source("fr").lines().position(|line| line.starts_with(text)).unwrap() + 1;
     assert_eq!(
         refuse("give = [\"donner\"", "give = [\"envoyer\""),
         format!("fr.toml:{}: [hashtags] give: \"envoyer\" is already in send: a word has one role", line("give"))
     );
-    assert!(refuse("give = [\"donner\"", "give = [\"donne\"").contains("\"donne\" stands here twice"));
-    // English has it as a verb that sends.
-    assert!(refuse("give = [\"donner\"", "give = [\"pay\"").contains("[hashtags] give: \"pay\" is Verb(Send"));
-    assert!(refuse("to = [\"à\"", "to = [\"via\"").contains("via"));
-    assert!(refuse("not = [\"ne\"", "not = [\"et\"").contains("et"));
-    assert!(refuse("[phrases]\neach = [\"chacun\"", "[phrases]\neach = [\"par mois\"").contains("par mois"));
-    assert!(refuse("confirm = [\"oui\"", "confirm = [\"non\"").contains("non"));
-    assert!(refuse("dix = 10", "dix = 11\nten = 11").contains("\"ten\" is 10 in another language"));
-    assert!(refuse("mille = 3", "mille = 30").contains("a power of ten from 1 to 9"));
-    assert!(refuse("send = [\"envoyer\"", "send = [\"envoyer 20\"").contains("is not the name of a hashtag"));
-    assert!(refuse("send = [\"envoyer\"", "send = [\"envoyer20\"").contains("holds a digit"));
-    assert!(refuse("to = [\"à\"", "to = [\"à la\"").contains("is not one word"));
-    assert!(refuse("\"par mois\"", "\"par mois, vite\"").contains("is not a phrase"));
-    assert!(refuse("\"par mois\"", "\"a b c d e\"").contains("too many words"));
+    assert!(refuse("give = [\"donner\"", "give = [\"DONNE\"").contains("\"donne\" stands here twice"));
+    assert_eq!(
+        refuse("give = [\"donner\"", "give = [\"pay\""),
+        format!(
+            "fr.toml:{}: [hashtags] give: \"pay\" is in [hashtags] send of en: a word has one role, in all languages together",
+            line("give")
+        )
+    );
+    for (from, to, expected) in [
+        ("to = [\"à\"", "to = [\"via\"", "\"via\" is already in to"),
+        ("to = [\"à\"", "to = [\"and\"", "\"and\" is in [words] and of en"),
+        ("to = [\"à\"", "to = [\"never\"", "\"never\" is in [words] not of en"),
+        ("not = [\"ne\"", "not = [\"et\"", "\"et\" is already in and"),
+        ("not = [\"ne\"", "not = [\"and\"", "\"and\" is in [words] and of en"),
+        ("[phrases]\neach = [\"chacun\"", "[phrases]\neach = [\"par mois\"", "\"par mois\" is already in each"),
+        ("[phrases]\neach = [\"chacun\"", "[phrases]\neach = [\"per month\"", "is in [phrases] recurring of en"),
+        ("confirm = [\"oui\"", "confirm = [\"non\"", "\"non\" is already in confirm"),
+        ("confirm = [\"oui\"", "confirm = [\"nein\"", "\"nein\" is in [replies] refuse of de"),
+        ("dix = 10", "dix = 10\nten = 11", "[numbers] \"ten\" is 10 in another language"),
+        ("dix = 10", "dix = 10\nDix = 10", "[numbers] \"Dix\" stands in [numbers] already"),
+        ("dix = 10", "dix = -10", "[numbers] \"dix\" wants a whole number"),
+        ("mille = 3", "mille = 30", "a power of ten from 1 to 9"),
+        ("mille = 3", "\"千万\" = 3", "one in CJK letters has one letter"),
+        ("send = [\"envoyer\"", "send = [\"envoyer 20\"", "is not the name of a hashtag"),
+        ("send = [\"envoyer\"", "send = [\"envoyer20\"", "holds a digit"),
+        ("send = [\"envoyer\"", &format!("send = [\"{}\"", "a".repeat(65)), "is too long: 64 bytes at most"),
+        ("send = [\"envoyer\"", "send = [10", "[hashtags] send: a word stands in quotes"),
+        (
+            "receipt = [\"reçu\", \"recu\", \"reçufiscal\", \"recufiscal\"]",
+            "receipt = \"reçu\"",
+            "[hashtags] receipt is a list of words",
+        ),
+        ("to = [\"à\"", "to = [\"à la\"", "is not one word"),
+        ("to = [\"à\"", "to = [\"2a\"", "starts with a digit"),
+        ("\"par mois\"", "\"par mois, vite\"", "is not a phrase"),
+        ("\"par mois\"", "\"a b c d e\"", "too many words"),
+        ("confirm = [\"oui\"", "confirm = [\"oui, merci\"", "is not a phrase of words"),
+        ("[scales]\nmille = 3\nmillions = 6\n", "", "fr.toml: the section [scales] is missing"),
+        ("human = [\"humain\", \"conseiller\"]\n", "", "[replies] human is missing"),
+        ("name = \"français\"", "", "`name` is missing"),
+        ("name = \"français\"", "name = 3", "`name` is what the language's speakers call it"),
+        ("name = \"français\"", "name = \"français\"\ncolour = 3", "nothing is called \"colour\" here"),
+        ("replies = [\"OUI 482193\", \"non merci\"]", "replies = []", "[examples] replies is missing"),
+    ] {
+        let found = refuse(from, to);
+        assert!(found.starts_with("fr.toml:") && found.contains(expected), "{to}: {found}");
+    }
     let unknown = refuse("give = [\"donner\"", "offer = []\ngive = [\"donner\"");
-    assert!(unknown.starts_with(&format!("fr.toml:{}: unknown field `offer`", line("give"))), "{unknown}");
-    let missing = refuse("[scales]\nmille = 3\nmillions = 6\n", "");
-    assert!(missing.contains("missing field `scales`"), "{missing}");
-    let missing = refuse("human = [\"humain\", \"conseiller\"]\n", "");
-    assert!(missing.contains("missing field `human`"), "{missing}");
-    assert!(refuse("name = ", "name = [").starts_with("fr.toml:"));
+    assert!(unknown.starts_with(&format!("fr.toml:{}: [hashtags] has no list called \"offer\"", line("give"))), "{unknown}");
+    assert!(faults("fr.toml", "name = [".to_owned())[0].starts_with("fr.toml:1: not TOML: "));
+}
+
+#[test]
+fn every_mistake_of_a_file_is_named_at_once() {
+    let broken = source("fr")
+        .replacen("give = [\"donner\"", "give = [\"envoyer\", \"pay\"", 1)
+        .replacen("and = [\"et\"]", "und = [\"et\"]", 1)
+        .replacen("mille = 3", "mille = 0", 1);
+    let found = faults("fr.toml", broken);
+    let lines: Vec<&str> = found.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(found.len(), 5, "{found:#?}");
+    assert!(lines.is_sorted_by_key(|line| line.split(':').nth(1).unwrap().parse::<u32>().unwrap()), "{lines:?}");
+}
+
+#[test]
+fn files_that_are_checked_together_are_compared_with_each_other() {
+    let text = |name: &str| include_str!("sv.toml").replace("svenska", name);
+    let pair = |second: String| {
+        let files = [("sv.toml", text("svenska")), ("xx.toml", second)];
+        check_languages(&files.map(|(file, text)| LanguageSource { file: file.to_owned(), text }))
+    };
+    assert_eq!(pair(text("other")), Ok(()));
+    let clash = pair(text("other").replacen("\"skicka\"", "\"skänk\"", 1)).unwrap_err();
+    assert!(clash.iter().any(|fault| fault.to_string().contains("xx.toml") && fault.message.contains("of sv")), "{clash:?}");
 }
