@@ -29,6 +29,7 @@
 //! | [`app`] | the verbs that join the above |
 //! | [`web`], [`serve`], [`config`], [`cli`] and what they stand on | the edges |
 //! | [`sandbox`], [`demo`] | the fakes on the wire, and people who use them; named by `cli` only |
+//! | [`simulate`] | the whole lifecycle in worlds where everything goes wrong; named by `cli` only |
 //!
 //! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Values that everybody may use.
-const VALUES: [&str; 5] = ["money", "iban", "ids", "clock", "entropy"];
+const VALUES: [&str; 6] = ["money", "iban", "ids", "clock", "entropy", "planted"];
 /// Decisions without I/O.
 const CORE: [&str; 3] = ["order", "people", "language"];
 /// What the application reaches the world through. They do not know each other.
@@ -19,7 +19,7 @@ const EDGES: [&str; 3] = ["exit", "telemetry", "terminal"];
 fn may_name(room: &str) -> Option<Vec<&'static str>> {
     let any = |groups: &[&[&'static str]]| Some(groups.concat());
     match room {
-        "money" | "iban" | "clock" | "entropy" => any(&[]),
+        "money" | "iban" | "clock" | "entropy" | "planted" => any(&[]),
         "ids" => any(&[&["clock", "entropy"]]),
         // An order knows its payer's language and account; nobody knows the order language but those who read posts.
         "language" | "people" => any(&[&VALUES]),
@@ -37,9 +37,10 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
         "telemetry" => any(&[]),
         "terminal" => any(&[&["exit"]]),
         "sandbox" => any(&[&VALUES, &CORE, &PORTS, &["app", "web", "serve"]]),
+        "simulate" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app"]]),
         "replay" => any(&[&VALUES, &CORE, &PORTS, &["app"]]),
         "demo" => any(&[&VALUES, &CORE, &EDGES, &["sandbox"]]),
-        "cli" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "web", "serve", "config", "sandbox", "demo", "replay"]]),
+        "cli" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "web", "serve", "config", "sandbox", "demo", "replay", "simulate"]]),
         // The map and the thin start.
         "lib" | "main" => any(&[&["cli", "exit"]]),
         _ => None,
@@ -50,8 +51,8 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 const ADAPTERS: [(&str, &[&str]); 4] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
     ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
-    ("platform::fake", &["sandbox/town/", "sandbox/whole.rs"]),
-    ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs"]),
+    ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/"]),
+    ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs", "simulate/"]),
 ];
 
 /// What is wrong with the paths in one file. `file` is its place under `src/`.

@@ -8,6 +8,7 @@ mod language;
 mod language_command;
 mod language_pages;
 mod layers;
+mod lifecycle;
 mod mastodon;
 mod order;
 mod person;

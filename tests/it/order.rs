@@ -13,7 +13,7 @@ use obole::order::{
 use obole::people::{Class, Language};
 use proptest::prelude::*;
 
-fn start() -> Timestamp {
+pub(super) fn start() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn after(seconds: u64) -> Timestamp {
     later(start(), Duration::from_secs(seconds))
 }
 
-fn payment(index: u16, minor: i64) -> Payment {
+pub(super) fn payment(index: u16, minor: i64) -> Payment {
     let post = PostId::from("https://town.example/1");
     Payment {
         index,
@@ -38,7 +38,7 @@ fn payment(index: u16, minor: i64) -> Payment {
     }
 }
 
-fn draft(shares: &[i64]) -> Order {
+pub(super) fn draft(shares: &[i64]) -> Order {
     let payments: Vec<_> = shares.iter().zip(0..).map(|(minor, index)| payment(index, *minor)).collect();
     Order {
         id: "00000000000000000000000000000002".parse::<OrderId>().unwrap(),
