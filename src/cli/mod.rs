@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench;
 use crate::demo;
 use crate::exit::ExitCode;
 use crate::simulate;
@@ -46,6 +47,8 @@ enum Word {
     Replay(replay::ReplayArgs),
     /// Run the whole lifecycle in worlds where everything goes wrong, from seeds
     Simulate(simulate::SimulateArgs),
+    /// Measure what it costs, beside what it could cost at best
+    Bench(bench::BenchArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Show the words of the order language; check and try a language file
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(&args),
             Some(Word::Language(args)) => language::language(&args),
+            Some(Word::Bench(args)) => bench::bench(args),
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }
     })
