@@ -218,7 +218,8 @@ impl Walk<'_> {
             return None;
         }
         self.digits(unit.first)?;
-        let numeral = read_numeral(&[self.written(unit.first), ".", self.written(cents.first)].concat())?;
+        let joined = [self.written(unit.first), ".", self.written(cents.first)].concat();
+        let numeral = read_numeral(&joined)?;
         let span = self.span(unit.first, cents.last);
         let minor = numeral.minor_units(currency.decimals());
         Some(minor.map(|minor| Money::new(minor, currency)).map_err(|fault| Fault::new(fault.code, span)))

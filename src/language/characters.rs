@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use nom::IResult;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
@@ -19,6 +20,12 @@ const CASED_END: u32 = 0x800;
 
 /// The unified ideographs, which are all alike.
 const IDEOGRAPHS: std::ops::RangeInclusive<char> = '\u{4E00}'..='\u{9FFF}';
+
+/// ASCII that is seen; nothing in it is unsafe.
+const PRINTABLE: std::ops::RangeInclusive<u8> = b' '..=b'~';
+
+/// How many bytes are compared without a branch between them, which compilers turn into a few instructions.
+pub(super) const STRIDE: usize = 16;
 
 /// A set of classes, as bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,6 +131,8 @@ impl CodePoints {
 /// The compiled classes.
 pub(super) struct Characters {
     table: Box<[Class]>,
+    /// By bytes: ASCII, and nothing for what longer characters are made of.
+    ascii: Box<[Class; 256]>,
     ideograph: Class,
     /// Disjoint, ascending: what the file adds to the general category, from this code point up to the next entry.
     specials: Box<[(u32, Class)]>,
@@ -182,6 +191,7 @@ impl Characters {
         let digit_zeros = zeros.collect::<Result<Box<[u32]>, String>>()?;
         let mut compiled = Characters {
             table: Box::default(),
+            ascii: Box::new([Class(0); 256]),
             ideograph: Class(0),
             specials,
             digit_zeros,
@@ -189,6 +199,7 @@ impl Characters {
             unsafe_leads: Box::new([false; 256]),
         };
         compiled.table = (0..TABLE_END).map(|code| char::from_u32(code).map_or(Class(0), |c| compiled.compute(c))).collect();
+        compiled.ascii[..0x80].copy_from_slice(&compiled.table[..0x80]);
         let marked = ranges.iter().filter(|(_, _, class)| class.is(Class::UNSAFE.or(Class::DIRECTION)));
         let marked = marked.flat_map(|&(first, last, _)| first..=last);
         // Control characters are all at the start.
@@ -196,6 +207,9 @@ impl Characters {
         for c in leads.filter_map(char::from_u32) {
             let lead = c.encode_utf8(&mut [0; 4]).as_bytes()[0];
             compiled.unsafe_leads[usize::from(lead)] = true;
+        }
+        if let Some(byte) = PRINTABLE.into_iter().find(|byte| compiled.unsafe_leads[usize::from(*byte)]) {
+            return Err(format!("unsafe: {:?} is printable ASCII", char::from(byte)));
         }
         compiled.ideograph = compiled.compute(*IDEOGRAPHS.start());
         Ok(compiled)
@@ -221,16 +235,19 @@ impl Characters {
     }
 
     /// The length of the longest prefix of `text` whose characters are all of one of `classes`.
+    #[inline]
     pub(super) fn run(&self, text: &str, classes: Class) -> usize {
-        let ascii = text.bytes().take_while(|byte| byte.is_ascii() && self.table[usize::from(*byte)].is(classes)).count();
+        let ascii = text.bytes().take_while(|byte| self.ascii[usize::from(*byte)].is(classes)).count();
         match text.as_bytes().get(ascii) {
-            Some(byte) if !byte.is_ascii() => {
-                let rest = &text[ascii..];
-                let end = rest.char_indices().find(|&(_, c)| !self.class(c).is(classes));
-                end.map_or(text.len(), |(at, _)| ascii + at)
-            }
+            Some(byte) if !byte.is_ascii() => self.run_on(text, ascii, classes),
             _ => ascii,
         }
+    }
+
+    /// As [`Characters::run`], for a text whose first bytes are known to belong to it.
+    fn run_on(&self, text: &str, from: usize, classes: Class) -> usize {
+        let end = text[from..].char_indices().find(|&(_, c)| !self.class(c).is(classes));
+        end.map_or(text.len(), |(at, _)| from + at)
     }
 
     /// What the file says of `c`.
@@ -286,8 +303,13 @@ impl Characters {
     /// Whether an unsafe character or a direction mark is in a text; most bytes are passed over undecoded.
     pub(super) fn may_be_unsafe(&self, text: &str) -> bool {
         let suspicious = Class::UNSAFE.or(Class::DIRECTION);
-        let mut leads = text.bytes().enumerate().filter(|(_, byte)| self.unsafe_leads[usize::from(*byte)]);
-        leads.any(|(at, _)| text.get(at..).is_some_and(|here| self.first_class(here).is(suspicious)))
+        let is_suspicious = |at: usize| text.get(at..).is_some_and(|here| self.first_class(here).is(suspicious));
+        text.as_bytes().chunks(STRIDE).zip((0..).step_by(STRIDE)).any(|(bytes, start)| {
+            let printable = bytes.iter().fold(true, |printable, byte| printable & PRINTABLE.contains(byte));
+            let is_lead = |byte: &u8| self.unsafe_leads[usize::from(*byte)];
+            let mut places = bytes.iter().zip(start..);
+            !printable && bytes.iter().any(is_lead) && places.any(|(byte, at)| is_lead(byte) && is_suspicious(at))
+        })
     }
 
     /// Whether a flag that is spelled in tags begins with `c`.
@@ -315,6 +337,17 @@ impl Characters {
             code.is_some_and(|c| self.class(c).is(Class::DIGIT))
         });
         before.count() % 10 == 0
+    }
+}
+
+/// From `least` to `most` ASCII characters that are `wanted`, as many as there are. (nom's own decodes and counts characters.)
+pub(super) fn ascii_run<'t>(least: usize, most: usize, wanted: fn(&u8) -> bool) -> impl Fn(&'t str) -> IResult<&'t str, &'t str> {
+    move |input| {
+        let length = input.bytes().take(most).take_while(|byte| byte.is_ascii() && wanted(byte)).count();
+        match input.split_at_checked(length).filter(|_| length >= least) {
+            Some((run, rest)) => Ok((rest, run)),
+            None => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::TakeWhileMN))),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::command::{Addressed, CancelCommand, Command, Flag, Kind as OrderKind,
 use super::error::{Code, Edit, Fault};
 use super::memo::memo;
 use super::post::Post;
-use super::recipients::{OwnPhrases, recipients};
+use super::recipients::{OwnPhrases, Payee, recipients};
 use super::shares::shares;
 use super::span::Span;
 use super::tokens::tag_name;
@@ -14,41 +14,43 @@ use super::vocabulary::{PhraseRole, TagRole};
 use crate::money::Money;
 
 /// What an addressed post asks for, or the first of its faults.
-pub(super) fn diagnose(post: &Post<'_>, addressed: Addressed) -> Result<Command, Fault> {
+pub(super) fn diagnose(post: Post<'_>, addressed: Addressed) -> Result<Command, Fault> {
     check_unsafe(post.text)?;
-    let verb = verb(post)?;
+    let verb = verb(&post)?;
     let kind = match verb.kind {
         VerbKind::Send => OrderKind::Send,
         VerbKind::Give => OrderKind::Give,
         VerbKind::Request => OrderKind::Request,
         VerbKind::Cancel => {
-            let (campaigns, hashtags) = (post.campaign_names(), post.hashtags.clone());
-            return Ok(Command::Cancel(CancelCommand { verb, campaigns, hashtags }));
+            let campaigns = post.campaign_names();
+            return Ok(Command::Cancel(CancelCommand { verb, campaigns, hashtags: post.hashtags }));
         }
     };
-    check_reserved(post)?;
-    let (candidate, amount) = the_amount(post, &verb)?;
-    let phrases = OwnPhrases::of(post, candidate);
-    let chosen = recipients(post, kind, candidate, &phrases)?;
-    let phrases = phrases.with_each_word(post, &chosen);
-    let shared = shares(post, amount, candidate, &phrases, &chosen)?;
-    let memo = memo(post, candidate, &phrases, &chosen);
-    let payees = chosen.payees.into_iter().zip(shared.shares);
-    let recipients =
-        payees.map(|(payee, share)| Recipient { handle: payee.handle, share, span: payee.span, campaign: payee.campaign });
+    check_reserved(&post)?;
+    let (candidate, amount) = the_amount(&post, &verb)?;
+    let amount_span = candidate.span;
+    let phrases = OwnPhrases::of(&post, candidate);
+    let chosen = recipients(&post, kind, candidate, &phrases)?;
+    let phrases = phrases.with_each_word(&post, &chosen);
+    let shared = shares(&post, amount, candidate, &phrases, &chosen)?;
+    let memo = memo(&post, candidate, &phrases, &chosen);
+    let recipients = chosen.payees.into_iter().enumerate().map(|(place, payee)| {
+        let Payee { handle, span, campaign } = payee;
+        Recipient { handle, share: shared.of(place), span, campaign }
+    });
     let flags = [(TagRole::Anonymous, Flag::Anonymous), (TagRole::Receipt, Flag::Receipt)];
     Ok(Command::Payment(Box::new(PaymentCommand {
         kind,
         verb,
         amount,
-        amount_span: candidate.span,
+        amount_span,
         split: shared.split,
         recipients: recipients.collect(),
         total: shared.total,
         campaigns: post.campaign_names(),
-        hashtags: post.hashtags.clone(),
         memo,
         flags: flags.into_iter().filter(|(role, _)| post.role(*role).is_some()).map(|(_, flag)| flag).collect(),
+        hashtags: post.hashtags,
         addressed,
         chosen_by: chosen.rule,
     })))

@@ -2,9 +2,8 @@
 
 use nom::IResult;
 use nom::Parser as _;
-use nom::bytes::complete::take_while1;
-use nom::character::complete::one_of;
-use nom::combinator::{recognize, verify};
+use nom::character::complete::satisfy;
+use nom::combinator::verify;
 use nom::sequence::preceded;
 
 use super::characters::{Class, characters};
@@ -32,12 +31,18 @@ pub(super) fn is_hindered(before: &str) -> bool {
 pub(super) fn hashtag(input: &str) -> IResult<&str, &str> {
     let has_letter = |name: &str| name.chars().any(|c| characters().class(c).is(Class::LETTER.or(Class::MARK)));
     let begins = |name: &str| !characters().first_class(name).is(Class::EMOJI_MARK);
-    preceded(hash, verify(recognize(take_while1(tag_char)), move |name: &str| has_letter(name) && begins(name))).parse(input)
+    preceded(hash, verify(tag_chars, move |name: &str| has_letter(name) && begins(name))).parse(input)
 }
 
 /// `hash = "#" / %xFF03`
 fn hash(input: &str) -> IResult<&str, char> {
-    one_of("#＃")(input)
+    satisfy(|c| matches!(c, '#' | '＃')).parse(input)
+}
+
+/// `1*tag-char`; an empty name has no letter.
+fn tag_chars(input: &str) -> IResult<&str, &str> {
+    let (name, rest) = input.split_at(characters().run(input, Class::TAG));
+    Ok((rest, name))
 }
 
 /// `tag-char`: category L, M or Nd, `_`, or one of the joiners.

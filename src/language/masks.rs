@@ -5,7 +5,7 @@
 
 use memchr::memmem;
 
-use super::characters::{Class, characters};
+use super::characters::{Class, STRIDE, characters};
 use super::span::Span;
 
 /// Why a stretch of text is not the author's own.
@@ -39,15 +39,8 @@ pub(super) fn masks(text: &str) -> Vec<Mask> {
     let mut scan = Scan { text, line_end: 0, unclosed_until: [0; QUOTATIONS.len() + 1] };
     let mut found = Vec::new();
     let mut at = 0;
-    // Bytes that no mask starts with are passed over without decoding.
-    while at < text.len() {
-        let bytes = &text.as_bytes()[at..];
-        let Some(offset) = bytes.iter().position(|byte| MAY_OPEN[usize::from(*byte)]) else { break };
+    while let Some(offset) = opening(&text.as_bytes()[at..]) {
         at += offset;
-        if is_plain_letter(&bytes[offset..]) {
-            at += 1;
-            continue;
-        }
         match scan.mask_at(at) {
             Some(mask) => {
                 at = mask.span.end;
@@ -59,26 +52,51 @@ pub(super) fn masks(text: &str) -> Vec<Mask> {
     found
 }
 
-/// The bytes that masks begin with. The last four are the lead bytes of `«`, `“` and `„`, `「` and `『`, `＞`.
-const MAY_OPEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let openers = [b'>', b'`', b'"', b'R', b'r', b'M', b'm', b'H', b'h', b'W', b'w', 0xC2, 0xE2, 0xE3, 0xEF];
-    let mut index = 0;
-    while index < openers.len() {
-        table[openers[index] as usize] = true;
-        index += 1;
+/// The first byte that a mask may begin with; what lies before is passed over without decoding, mostly many bytes at once.
+fn opening(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(here) = bytes.get(at..) {
+        let stride = here.first_chunk::<STRIDE>().zip(here.get(1..).and_then(|next| next.first_chunk::<STRIDE>()));
+        let passed = stride.is_some_and(|(bytes, next)| {
+            bytes.iter().zip(next).fold(true, |passed, (byte, next)| passed & !may_open(*byte, *next))
+        });
+        if !passed {
+            let mut near = here.iter().take(STRIDE).enumerate().filter(|(_, byte)| OPENERS[usize::from(**byte)]);
+            let found = near.find(|(place, byte)| may_open(**byte, here.get(place + 1).copied().unwrap_or_default()));
+            if let Some((place, _)) = found {
+                return Some(at + place);
+            }
+            if here.len() <= STRIDE {
+                return None;
+            }
+        }
+        at += STRIDE;
     }
-    table
-};
-
-/// Whether a letter that could begin `RT`, `http` or `www.` does not, by its neighbour.
-fn is_plain_letter(bytes: &[u8]) -> bool {
-    match bytes {
-        [b'R' | b'r' | b'M' | b'm' | b'H' | b'h', next, ..] => !matches!(next, b'T' | b't'),
-        [b'W' | b'w', next, ..] => !matches!(next, b'W' | b'w'),
-        _ => false,
-    }
+    None
 }
+
+/// Whether a mask may begin with a byte: its opening marks (the last four are the lead bytes of `«`, `“` and `„`, `「` and
+/// `『`, `＞`), or the first letter of `RT`, `MT`, `http` or `www.`, if the second follows.
+const fn may_open(byte: u8, next: u8) -> bool {
+    let mark = (byte == b'>') | (byte == b'`') | (byte == b'"');
+    let lead = (byte == 0xC2) | (byte == 0xE2) | (byte == 0xE3) | (byte == 0xEF);
+    let (letter, second) = (byte | 0x20, next | 0x20);
+    let repost_or_link = ((letter == b'r') | (letter == b'm') | (letter == b'h')) & (second == b't');
+    mark | lead | repost_or_link | ((letter == b'w') & (second == b'w'))
+}
+
+/// The bytes that may open a mask before one byte or another.
+const OPENERS: [bool; 256] = {
+    let mut openers = [false; 256];
+    let mut byte = 0;
+    while byte <= u8::MAX as usize {
+        #[expect(clippy::cast_possible_truncation, reason = "it counts to 255; conversions that check are not constant")]
+        let opener = byte as u8;
+        openers[byte] = may_open(opener, b't') || may_open(opener, b'w');
+        byte += 1;
+    }
+    openers
+};
 
 struct Scan<'t> {
     text: &'t str,

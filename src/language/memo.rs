@@ -23,7 +23,9 @@ pub(super) fn memo(post: &Post<'_>, amount: &Candidate, phrases: &OwnPhrases, ch
         return None;
     }
     let rest = trim_start(post, trim_end(post, rest));
-    let cut = rest.of(post.text).char_indices().nth(LENGTH).map_or(rest.end, |(at, _)| rest.start + at);
+    // What has no more bytes has no more code points.
+    let too_long = (rest.end - rest.start > LENGTH).then(|| rest.of(post.text).char_indices().nth(LENGTH)).flatten();
+    let cut = too_long.map_or(rest.end, |(at, _)| rest.start + at);
     let memo = Span::new(rest.start, cut).of(post.text).trim_matches(|c| characters().class(c).is(Class::SPACE));
     let says_something = |c| characters().class(c).is(Class::LETTER.or(Class::NUMBER).or(Class::SYMBOL));
     memo.contains(says_something).then(|| memo.to_owned())
@@ -78,7 +80,8 @@ fn is_connective(post: &Post<'_>, token: usize) -> bool {
 
 fn trim_start(post: &Post<'_>, memo: Span) -> Span {
     let Span { mut start, end } = memo;
-    let mut tokens = post.tokens.iter().peekable();
+    let before = post.tokens.partition_point(|token| token.span.start < start);
+    let mut tokens = post.tokens[before..].iter().peekable();
     while let Some(first) = Span::new(start, end).of(post.text).chars().next() {
         while tokens.next_if(|token| token.span.start < start).is_some() {}
         let here = tokens.peek().filter(|token| token.span.start == start && token.span.end <= end);

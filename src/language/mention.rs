@@ -6,13 +6,13 @@
 use nom::IResult;
 use nom::Parser as _;
 use nom::bytes::complete::{tag, take_while_m_n, take_while1};
-use nom::character::complete::{char, one_of};
+use nom::character::complete::{char, satisfy};
 use nom::combinator::{opt, recognize, verify};
 use nom::multi::many0_count;
 use nom::sequence::{pair, preceded};
 
 use super::Platform;
-use super::characters::{Class, characters};
+use super::characters::{Class, ascii_run, characters};
 
 /// The longest label of a domain name (RFC 1035).
 const LABEL_LENGTH: usize = 63;
@@ -88,12 +88,12 @@ fn mention(input: &str, platform: Platform) -> IResult<&str, &str> {
 
 /// `at = "@" / %xFF20`
 pub(super) fn at(input: &str) -> IResult<&str, char> {
-    one_of("@＠")(input)
+    satisfy(|c| matches!(c, '@' | '＠')).parse(input)
 }
 
 /// `x-name = 1*15( ALPHA / DIGIT / "_" )`
 pub(super) fn x_name(input: &str) -> IResult<&str, &str> {
-    take_while_m_n(1, 15, name_char)(input)
+    ascii_run(1, 15, name_char)(input)
 }
 
 /// `fedi-name = fedi-user [ "@" domain ]`
@@ -103,8 +103,9 @@ pub(super) fn fedi_name(input: &str) -> IResult<&str, &str> {
 
 /// `fedi-user = 1*name-char *( 1*( "." / "-" ) 1*name-char )`
 pub(super) fn fedi_user(input: &str) -> IResult<&str, &str> {
-    let more = pair(take_while1(|c| matches!(c, '.' | '-')), take_while1(name_char));
-    recognize(pair(take_while1(name_char), many0_count(more))).parse(input)
+    let name = || ascii_run(1, usize::MAX, name_char);
+    let more = pair(take_while1(|c| matches!(c, '.' | '-')), name());
+    recognize(pair(name(), many0_count(more))).parse(input)
 }
 
 /// `domain = 1*( label "." ) tld`, the longest that fits.
@@ -149,8 +150,8 @@ pub(super) fn npub(input: &str) -> IResult<&str, &str> {
 }
 
 /// `name-char = ALPHA / DIGIT / "_"`
-pub(super) fn name_char(c: char) -> bool {
-    alnum(c) || c == '_'
+pub(super) fn name_char(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'_'
 }
 
 /// `alnum = ALPHA / DIGIT`

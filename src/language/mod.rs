@@ -61,6 +61,7 @@ pub use vocabulary::{Language, ServedCurrency, VocabularyError, check_language, 
 
 use addressing::Standing;
 use post::Post;
+use vocabulary::WordHasher;
 
 pub use crate::ids::Channel;
 use crate::money::Currency;
@@ -92,7 +93,7 @@ impl Platform {
 
 /// Registered hashtags, folded, and the handle of the charity that each stands for, if it stands for one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Campaigns(HashMap<String, Option<String>>);
+pub struct Campaigns(HashMap<String, Option<String>, WordHasher>);
 
 impl Campaigns {
     /// None yet.
@@ -110,9 +111,9 @@ impl Campaigns {
         self.0.is_empty()
     }
 
-    /// The charity of a folded hashtag; none if it is not registered.
-    fn get(&self, folded: &str) -> Option<Option<&str>> {
-        self.0.get(folded).map(Option::as_deref)
+    /// A folded hashtag as it is registered, and its charity; none if it is not.
+    fn get(&self, folded: &str) -> Option<(&str, Option<&str>)> {
+        self.0.get_key_value(folded).map(|(name, charity)| (name.as_str(), charity.as_deref()))
     }
 }
 
@@ -266,7 +267,7 @@ pub fn read(text: &str, context: &Context<'_>) -> Reading {
 fn read_post(text: &str, context: &Context<'_>) -> Result<Command, Standing> {
     let post = Post::take(text, context);
     match addressing::standing(&post) {
-        Standing::Addressed(how) => diagnosis::diagnose(&post, how).map_err(Standing::Fault),
+        Standing::Addressed(how) => diagnosis::diagnose(post, how).map_err(Standing::Fault),
         other => Err(other),
     }
 }

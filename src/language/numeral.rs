@@ -3,29 +3,31 @@
 //! A numeral is first written with ASCII digits, `.` and `,`; its shape is then one production of the grammar. What it is
 //! worth depends on the decimals of its currency, and is decided last.
 
+use std::borrow::Cow;
+
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_while_m_n};
+use nom::bytes::complete::tag;
 use nom::character::complete::{char, digit1, one_of, satisfy};
 use nom::combinator::{all_consuming, recognize};
 use nom::multi::many1_count;
 use nom::sequence::{pair, preceded, terminated};
 use nom::{IResult, Parser as _};
 
-use super::characters::characters;
+use super::characters::{ascii_run, characters};
 use super::error::Code;
 
 /// The most digits that a sum has before its decimals.
 const UNIT_DIGITS: usize = 9;
 
-/// What a numeral's shape says, in ASCII digits.
+/// What a numeral's shape says, in ASCII digits: a slice of the text where it is written so, without groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Numeral {
+pub(super) enum Numeral<'n> {
     /// Whole units.
-    Units(String),
+    Units(Cow<'n, str>),
     /// Units, and decimals as written.
-    Decimals(String, String),
+    Decimals(Cow<'n, str>, Cow<'n, str>),
     /// `1.000`: 1000, or 1 and three decimals.
-    TwoReadings(String, String),
+    TwoReadings(Cow<'n, str>, Cow<'n, str>),
 }
 
 /// A sum that cannot be taken as it is written.
@@ -38,7 +40,10 @@ pub(super) struct Unreadable {
 }
 
 /// Reads the text of a numeral; none if it has no readable shape, or mixes or uses digits that are not served.
-pub(super) fn read_numeral(written: &str) -> Option<Numeral> {
+pub(super) fn read_numeral(written: &str) -> Option<Numeral<'_>> {
+    if written.is_ascii() {
+        return numeral(written).ok().map(|(_, numeral)| numeral);
+    }
     let mut system = None;
     let mut ascii = String::with_capacity(written.len());
     for c in written.chars() {
@@ -56,32 +61,37 @@ pub(super) fn read_numeral(written: &str) -> Option<Numeral> {
             },
         }
     }
-    numeral(&ascii).ok().map(|(_, numeral)| numeral)
+    numeral(&ascii).ok().map(|(_, numeral)| numeral.into_owned())
 }
 
-impl Numeral {
+impl Numeral<'_> {
+    fn into_owned(self) -> Numeral<'static> {
+        let owned = |digits: Cow<'_, str>| Cow::Owned(digits.into_owned());
+        match self {
+            Numeral::Units(units) => Numeral::Units(owned(units)),
+            Numeral::Decimals(units, fraction) => Numeral::Decimals(owned(units), owned(fraction)),
+            Numeral::TwoReadings(head, tail) => Numeral::TwoReadings(owned(head), owned(tail)),
+        }
+    }
+
     /// The sum in minor units of a currency with so many decimals.
     pub(super) fn minor_units(&self, decimals: u32) -> Result<i64, Unreadable> {
         let refuse = |code| Err(Unreadable { code, readings: Vec::new() });
-        let (units, fraction) = match self {
-            Numeral::Units(units) => (units.clone(), ""),
-            Numeral::Decimals(units, fraction) => (units.clone(), fraction.as_str()),
-            Numeral::TwoReadings(head, tail) if decimals == 0 => ([head.as_str(), tail].concat(), ""),
+        let (units, thousands, fraction) = match self {
+            Numeral::Units(units) => (units, "", ""),
+            Numeral::Decimals(units, fraction) => (units, "", fraction.as_ref()),
+            Numeral::TwoReadings(head, tail) if decimals == 0 => (head, tail.as_ref(), ""),
             Numeral::TwoReadings(head, tail) => {
                 let readings = two_readings(head, tail, decimals);
                 return Err(Unreadable { code: Code::AmountAmbiguous, readings });
             }
         };
-        let places = decimals as usize;
-        if units.len() > UNIT_DIGITS {
+        if units.len() + thousands.len() > UNIT_DIGITS {
             return refuse(Code::AmountTooLarge);
         }
-        if fraction.len() > places {
-            return refuse(Code::AmountPrecision);
-        }
-        let padding = std::iter::repeat_n('0', places - fraction.len());
-        let digits = units.chars().chain(fraction.chars()).chain(padding);
-        let minor = digits.filter_map(|digit| digit.to_digit(10)).fold(0, |sum: i64, digit| sum * 10 + i64::from(digit));
+        let Some(missing) = (decimals as usize).checked_sub(fraction.len()) else { return refuse(Code::AmountPrecision) };
+        let digits = units.bytes().chain(thousands.bytes()).chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', missing));
+        let minor = digits.fold(0, |sum: i64, digit| sum * 10 + i64::from(digit - b'0'));
         if minor == 0 { refuse(Code::AmountZero) } else { Ok(minor) }
     }
 
@@ -111,18 +121,22 @@ fn two_readings(head: &str, tail: &str, decimals: u32) -> Vec<String> {
     vec![small, [head, tail].concat()]
 }
 
-fn digits(text: &str) -> String {
+/// The digits of a shape, without what groups them.
+fn digits(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.into();
+    }
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// `numeral = integer / tail3 / grouped / decimal / mixed / round`
-pub(super) fn numeral(input: &str) -> IResult<&str, Numeral> {
-    let units = |text: &str| Numeral::Units(digits(text));
-    let parts = |(units, fraction): (&str, &str)| Numeral::Decimals(digits(units), digits(fraction));
+pub(super) fn numeral(input: &str) -> IResult<&str, Numeral<'_>> {
+    let units = |text| Numeral::Units(digits(text));
+    let parts = |(units, fraction)| Numeral::Decimals(digits(units), digits(fraction));
     alt((
         all_consuming(integer).map(units),
         all_consuming(decimal).map(parts),
-        all_consuming(tail3).map(|(head, tail)| Numeral::TwoReadings(head.to_owned(), tail.to_owned())),
+        all_consuming(tail3).map(|(head, tail)| Numeral::TwoReadings(head.into(), tail.into())),
         all_consuming(grouped).map(units),
         all_consuming(mixed).map(parts),
         all_consuming(round).map(units),
@@ -163,17 +177,17 @@ fn spaced(input: &str) -> IResult<&str, &str> {
 /// `indian = NZ [ DIGIT ] 1*( "," 2DIGIT ) "," g3`
 pub(super) fn indian(input: &str) -> IResult<&str, &str> {
     // A group of two is one that does not go on: the last group has three.
-    let two = terminated(take_while_m_n(2, 2, is_digit), nom::combinator::peek(char(',')));
-    recognize((nz, take_while_m_n(0, 1, is_digit), many1_count(preceded(char(','), two)), char(','), g3)).parse(input)
+    let two = terminated(digits_of(2, 2), nom::combinator::peek(char(',')));
+    recognize((nz, digits_of(0, 1), many1_count(preceded(char(','), two)), char(','), g3)).parse(input)
 }
 
 /// `decimal`: an integer and decimals, except where three of them could be a group.
 pub(super) fn decimal(input: &str) -> IResult<&str, (&str, &str)> {
     let point = || one_of(".,");
     alt((
-        all_consuming(pair(terminated(integer, point()), take_while_m_n(1, 2, is_digit))),
-        all_consuming(pair(terminated(alt((tag("0"), recognize((nz, take_while_m_n(3, usize::MAX, is_digit))))), point()), g3)),
-        all_consuming(pair(terminated(integer, point()), take_while_m_n(4, usize::MAX, is_digit))),
+        all_consuming(pair(terminated(integer, point()), digits_of(1, 2))),
+        all_consuming(pair(terminated(alt((tag("0"), recognize((nz, digits_of(3, usize::MAX))))), point()), g3)),
+        all_consuming(pair(terminated(integer, point()), digits_of(4, usize::MAX))),
         pair(terminated(integer, char('\u{66B}')), digit1),
     ))
     .parse(input)
@@ -209,17 +223,17 @@ pub(super) fn round(input: &str) -> IResult<&str, &str> {
 
 /// `head = NZ *2DIGIT`
 pub(super) fn head(input: &str) -> IResult<&str, &str> {
-    recognize(pair(nz, take_while_m_n(0, 2, is_digit))).parse(input)
+    recognize(pair(nz, digits_of(0, 2))).parse(input)
 }
 
 /// `g3 = 3DIGIT`
 pub(super) fn g3(input: &str) -> IResult<&str, &str> {
-    take_while_m_n(3, 3, is_digit)(input)
+    digits_of(3, 3)(input)
 }
 
 /// `z3 = "0" 2DIGIT`
 pub(super) fn z3(input: &str) -> IResult<&str, &str> {
-    recognize(pair(char('0'), take_while_m_n(2, 2, is_digit))).parse(input)
+    recognize(pair(char('0'), digits_of(2, 2))).parse(input)
 }
 
 /// `apos = %x27 / %x2019`
@@ -245,11 +259,12 @@ pub(super) fn nz(input: &str) -> IResult<&str, char> {
 /// `*DIGIT`. Not nom's own: at the end of the input that one gives an empty rest of the wrong place, which misleads
 /// `recognize` (nom 8.0.0).
 fn more_digits(input: &str) -> IResult<&str, &str> {
-    take_while_m_n(0, usize::MAX, is_digit).parse(input)
+    digits_of(0, usize::MAX)(input)
 }
 
-fn is_digit(c: char) -> bool {
-    c.is_ascii_digit()
+/// From `least` to `most` digits, as many as there are.
+fn digits_of<'t>(least: usize, most: usize) -> impl Fn(&'t str) -> IResult<&'t str, &'t str> {
+    ascii_run(least, most, u8::is_ascii_digit)
 }
 
 #[cfg(test)]

@@ -28,14 +28,19 @@ impl FoundPhrase {
     }
 }
 
+/// Whether a token is a slash or a word of some phrase.
+fn is_phrase_word(token: &Token) -> bool {
+    matches!(token.kind, Kind::Punctuation('/')) || token.word().is_some_and(Word::is_in_phrases)
+}
+
 impl Post<'_> {
     /// The phrase that starts at a token.
     pub(super) fn phrase_from(&self, first: usize) -> Option<FoundPhrase> {
         if !self.may_be_phrase(first) {
             return None;
         }
-        let last = self.tokens.len().min(first + PHRASE_WORDS);
-        let longest = (first..last).rev().find_map(|last| self.phrase_of(first, last));
+        let words = self.tokens[first..].iter().take(PHRASE_WORDS).take_while(|token| is_phrase_word(token)).count();
+        let longest = (first..first + words).rev().find_map(|last| self.phrase_of(first, last));
         let slash = usize::from(matches!(self.tokens[first].kind, Kind::Punctuation('/')));
         longest.or_else(|| self.part_of_run(first, first + slash, slash > 0))
     }
@@ -45,18 +50,14 @@ impl Post<'_> {
         if !self.may_be_phrase(last) {
             return None;
         }
-        let first = (last + 1).saturating_sub(PHRASE_WORDS);
-        let longest = (first..=last).find_map(|first| self.phrase_of(first, last));
+        let words = self.tokens[..=last].iter().rev().take(PHRASE_WORDS).take_while(|token| is_phrase_word(token)).count();
+        let longest = (last + 1 - words..=last).find_map(|first| self.phrase_of(first, last));
         longest.or_else(|| self.part_of_run(last, last, false))
     }
 
-    /// Whether a token is a slash, a word of some phrase, or a run that may hold one: mostly it is not.
+    /// Whether a phrase may start or end with a token: mostly it may not.
     fn may_be_phrase(&self, token: usize) -> bool {
-        match self.tokens.get(token).map(|token| &token.kind) {
-            Some(Kind::Punctuation('/') | Kind::CjkWord(_)) => true,
-            Some(Kind::Word(word)) => word.is_in_phrases(),
-            _ => false,
-        }
+        self.tokens.get(token).is_some_and(|token| is_phrase_word(token) || matches!(token.kind, Kind::CjkWord(_)))
     }
 
     /// The phrase that these tokens are.

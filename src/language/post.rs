@@ -18,11 +18,11 @@ pub(super) struct VerbTag {
 }
 
 /// A registered campaign's hashtag.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct CampaignTag<'t> {
     pub(super) token: usize,
     /// Folded.
-    pub(super) name: String,
+    pub(super) name: &'t str,
     /// The handle of its charity.
     pub(super) charity: Option<&'t str>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Post<'t> {
 
 /// Which of many names were there already; a few are simply compared.
 #[derive(Default)]
-pub(super) struct Seen(HashSet<String>);
+pub(super) struct Seen(Option<HashSet<String>>);
 
 impl Seen {
     const FEW: usize = 8;
@@ -54,10 +54,7 @@ impl Seen {
         if listed.len() < Seen::FEW {
             return !listed.any(|other| other == name);
         }
-        if self.0.is_empty() {
-            self.0.extend(listed.map(str::to_owned));
-        }
-        self.0.insert(name.to_owned())
+        self.0.get_or_insert_with(|| listed.map(str::to_owned).collect()).insert(name.to_owned())
     }
 }
 
@@ -88,8 +85,8 @@ impl<'t> Post<'t> {
                 Kind::Hashtag(Some(role)) => self.roles.push((token, *role)),
                 Kind::Hashtag(None) => {
                     let name = tag_name(self.text, *span);
-                    if let Some(charity) = self.context.campaigns.get(&name) {
-                        self.campaigns.push(CampaignTag { token, name: name.clone(), charity });
+                    if let Some((name, charity)) = self.context.campaigns.get(&name) {
+                        self.campaigns.push(CampaignTag { token, name, charity });
                     }
                     if seen.is_new(self.hashtags.iter().map(String::as_str), &name) {
                         self.hashtags.push(name);
@@ -134,9 +131,10 @@ impl<'t> Post<'t> {
     /// Registered campaigns, folded, each once.
     pub(super) fn campaign_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
+        let mut seen = Seen::default();
         for campaign in &self.campaigns {
-            if !names.contains(&campaign.name) {
-                names.push(campaign.name.clone());
+            if seen.is_new(names.iter().map(String::as_str), campaign.name) {
+                names.push(campaign.name.to_owned());
             }
         }
         names

@@ -4,6 +4,8 @@
 //! is an answer, several are a question that only the author can answer, and none leaves the campaign's charity or the
 //! only person who is mentioned at all.
 
+use std::collections::HashSet;
+
 use super::amounts::Candidate;
 use super::command::{Kind as OrderKind, RecipientRule};
 use super::error::{Code, Fault};
@@ -64,23 +66,20 @@ fn each_word(post: &Post<'_>, mention: usize) -> Option<FoundPhrase> {
     post.phrase_from(mention + 1).filter(FoundPhrase::is_sharing)
 }
 
-/// Neighbouring mentions.
-#[derive(Debug, Clone)]
+/// Neighbouring mentions: those of others than the bot from one token to another.
+#[derive(Debug, Clone, Copy)]
 struct Group {
-    /// Tokens, ascending.
-    mentions: Vec<usize>,
+    first: usize,
+    last: usize,
     /// Introduced by an aside or, for send and give, by *from*.
     never: bool,
     attached: Option<RecipientRule>,
 }
 
 impl Group {
-    fn first(&self) -> usize {
-        self.mentions.first().copied().unwrap_or_default()
-    }
-
-    fn last(&self) -> usize {
-        self.mentions.last().copied().unwrap_or_default()
+    fn mentions(self, post: &Post<'_>) -> impl Iterator<Item = usize> {
+        let others = |token: &usize| matches!(post.tokens[*token].kind, Kind::Mention(Mention::Handle | Mention::Bad));
+        (self.first..=self.last).filter(others)
     }
 }
 
@@ -96,12 +95,12 @@ fn attach(post: &Post<'_>, kind: OrderKind, amount: &Candidate, phrases: &OwnPhr
     let follows = follows_amount(post, amount, phrases.after);
     let precedes = precedes_amount(post, amount, phrases.before);
     for group in groups.iter_mut().filter(|group| !group.never) {
-        let introduced = introduces(post, kind, group.first()) || after_word(post, group.last()).is_some();
+        let introduced = introduces(post, kind, group.first) || after_word(post, group.last).is_some();
         group.attached = if introduced {
             Some(RecipientRule::Introduced)
-        } else if follows == Some(group.first()) {
+        } else if follows == Some(group.first) {
             Some(RecipientRule::AfterAmount)
-        } else if precedes == Some(group.last()) {
+        } else if precedes == Some(group.last) {
             Some(RecipientRule::BeforeAmount)
         } else {
             None
@@ -122,8 +121,8 @@ fn groups(post: &Post<'_>, kind: OrderKind) -> Vec<Group> {
         before = Some(mention);
         match groups.last_mut() {
             _ if standing == Mention::Bot => {}
-            Some(group) if linked => group.mentions.push(mention),
-            _ => groups.push(Group { mentions: vec![mention], never: never_paid(post, kind, mention), attached: None }),
+            Some(group) if linked => group.last = mention,
+            _ => groups.push(Group { first: mention, last: mention, never: never_paid(post, kind, mention), attached: None }),
         }
     }
     groups
@@ -241,14 +240,19 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
     let mut attached = groups.iter().filter_map(|group| Some((group, group.attached?)));
     if let Some((group, rule)) = attached.next() {
         if let Some((last, _)) = attached.next_back() {
-            return ambiguous(group.first(), last.last());
+            return ambiguous(group.first, last.last);
         }
-        let in_group = |charity: &str| group.mentions.iter().any(|mention| post.handle(*mention).eq_ignore_ascii_case(charity));
-        let nominated = charities().next().is_some() && !charities().any(|campaign| campaign.charity.is_some_and(in_group));
-        if rule != RecipientRule::Introduced && nominated {
-            return ambiguous(group.first(), group.last());
+        let nominated = || {
+            // A set, because posts may name many campaigns and many people.
+            let charities: HashSet<String> =
+                charities().filter_map(|campaign| campaign.charity.map(str::to_ascii_lowercase)).collect();
+            let in_group = |mention: usize| charities.contains(post.handle(mention).to_ascii_lowercase().as_str());
+            !charities.is_empty() && !group.mentions(post).any(in_group)
+        };
+        if rule != RecipientRule::Introduced && nominated() {
+            return ambiguous(group.first, group.last);
         }
-        return Ok(by_mention(post, group.mentions.clone(), rule));
+        return Ok(by_mention(post, group.mentions(post).collect(), rule));
     }
     if kind != OrderKind::Request
         && let Some(first) = charities().next()
@@ -259,10 +263,10 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
             return ambiguous(first.token, charities().next_back().map_or(first.token, |last| last.token));
         }
         let payee =
-            Payee { handle: charity.to_ascii_lowercase(), span: post.span(first.token), campaign: Some(first.name.clone()) };
+            Payee { handle: charity.to_ascii_lowercase(), span: post.span(first.token), campaign: Some(first.name.to_owned()) };
         return Ok(Chosen { payees: vec![payee], tokens: vec![first.token], rule: RecipientRule::Campaign });
     }
-    let remaining: Vec<usize> = groups.iter().filter(|group| !group.never).flat_map(|group| group.mentions.clone()).collect();
+    let remaining: Vec<usize> = groups.iter().filter(|group| !group.never).flat_map(|group| group.mentions(post)).collect();
     let (Some(first), Some(last)) = (remaining.first().copied(), remaining.last().copied()) else {
         let verb = post.verbs.first().map_or(Span::new(0, 0), |verb| post.span(verb.token));
         return Err(Fault::new(Code::RecipientMissing, verb));

@@ -10,13 +10,22 @@ use super::vocabulary::{PhraseRole, TagRole};
 use crate::money::Money;
 
 /// A sum as it is shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shares {
     /// None for a single recipient.
     pub(super) split: Option<Split>,
-    /// One for each recipient.
-    pub(super) shares: Vec<Money>,
     pub(super) total: Money,
+    /// What everybody gets.
+    share: Money,
+    /// How many, from the first on, get one minor unit more.
+    odd: usize,
+}
+
+impl Shares {
+    /// What the recipient at a place of the list gets.
+    pub(super) fn of(&self, place: usize) -> Money {
+        Money::new(self.share.minor + i64::from(place < self.odd), self.share.currency)
+    }
 }
 
 /// Section 7, 7.
@@ -31,20 +40,19 @@ pub(super) fn shares(
     let count = chosen.payees.len();
     let share = |minor| Money::new(minor, sum.currency);
     if count < 2 {
-        return Ok(Shares { split: None, shares: vec![sum; count], total: sum });
+        return Ok(Shares { split: None, total: sum, share: sum, odd: 0 });
     }
     let people = i64::try_from(count).unwrap_or(i64::MAX);
     if each {
         // Nine digits, three decimals and ten recipients stay far below the bound.
         let total = share(sum.minor.saturating_mul(people));
-        return Ok(Shares { split: Some(Split::Each), shares: vec![sum; count], total });
+        return Ok(Shares { split: Some(Split::Each), total, share: sum, odd: 0 });
     }
     let (whole, odd) = (sum.minor / people, sum.minor % people);
     if whole == 0 {
         return Err(Fault::new(Code::ShareTooSmall, amount.span));
     }
-    let shares = (0..people).map(|place| share(whole + i64::from(place < odd))).collect();
-    Ok(Shares { split: Some(Split::Total), shares, total: sum })
+    Ok(Shares { split: Some(Split::Total), total: sum, share: share(whole), odd: usize::try_from(odd).unwrap_or(0) })
 }
 
 /// Whether each is said; a fault if both are, even for one recipient.
@@ -56,11 +64,14 @@ fn is_each(post: &Post<'_>, phrases: &OwnPhrases) -> Result<bool, Fault> {
     });
     let phrases = [phrases.before, phrases.after, phrases.after_recipients].into_iter().flatten();
     let phrases = phrases.map(|phrase| (phrase.span, phrase.role == PhraseRole::Each));
-    let mut said: Vec<(Span, bool)> = tags.chain(phrases).collect();
-    said.sort_unstable_by_key(|(span, _)| *span);
-    let Some((_, first)) = said.first().copied() else { return Ok(false) };
-    match said.iter().find(|(_, each)| *each != first) {
-        Some((span, _)) => Err(Fault::new(Code::SplitConflict, *span)),
-        None => Ok(first),
+    let (mut each, mut split): (Option<Span>, Option<Span>) = (None, None);
+    for (span, is_each) in tags.chain(phrases) {
+        let first = if is_each { &mut each } else { &mut split };
+        *first = Some(first.map_or(span, |there| there.min(span)));
+    }
+    match (each, split) {
+        // The one that is said later contradicts.
+        (Some(each), Some(split)) => Err(Fault::new(Code::SplitConflict, each.max(split))),
+        (each, _) => Ok(each.is_some()),
     }
 }

@@ -145,19 +145,32 @@ struct Lexer<'t> {
 impl Lexer<'_> {
     /// Takes every token before `limit`, where a mask or the end stands.
     fn run_to(&mut self, limit: usize) {
-        while let Some(c) = self.text[self.at..limit].chars().next() {
+        let visible = &self.text[..limit];
+        loop {
+            let here = &visible[self.at..];
+            let Some(c) = here.chars().next() else { return };
+            if c == ' ' {
+                // Every second turn, mostly.
+                self.pass_space(1, false);
+                continue;
+            }
             let class = characters().class(c);
             if class.is(Class::DIRECTION) && self.splits_what_is_seen() {
                 // Illegal here, so it is no white space; the post is refused if it is addressed (section 7, 1).
                 self.push(c.len_utf8(), Kind::Punctuation(c));
             } else if class.is(Class::SPACE) {
-                let line = class.is(Class::LINE_BREAK) || self.gap == Gap::Line;
-                self.gap = if line { Gap::Line } else { Gap::Space };
-                self.at += c.len_utf8();
+                self.pass_space(c.len_utf8(), class.is(Class::LINE_BREAK));
             } else {
-                self.token(c, class, limit);
+                self.token(visible, here, c, class);
             }
         }
+    }
+
+    fn pass_space(&mut self, length: usize, ends_line: bool) {
+        if self.gap != Gap::Line {
+            self.gap = if ends_line { Gap::Line } else { Gap::Space };
+        }
+        self.at += length;
     }
 
     /// Whether something visible stands on both sides of the direction marks here.
@@ -181,8 +194,8 @@ impl Lexer<'_> {
         self.gap = Gap::None;
     }
 
-    fn token(&mut self, first: char, class: Class, limit: usize) {
-        let visible = &self.text[..limit];
+    /// Takes the token that `here`, the rest of what is visible, starts with.
+    fn token(&mut self, visible: &str, here: &str, first: char, class: Class) {
         if matches!(first, '#' | '＃')
             && let Some(name) = hashtag_at(visible, self.at)
         {
@@ -199,20 +212,20 @@ impl Lexer<'_> {
             };
             return self.push(found.length, Kind::Mention(standing));
         }
-        if class.is(Class::LETTER.or(Class::CURRENCY))
+        if (class.is(Class::CURRENCY) || (class.is(Class::LETTER) && self.vocabulary.may_be_letters(here)))
             && let Some(found) = mark(visible, self.at, &mut self.buffer)
         {
             return self.push(found.length, Kind::Mark(found.mark));
         }
         if class.is(Class::DIGIT.or(Class::SIGN)) {
-            return self.numeral_run(limit);
+            return self.numeral_run(visible);
         }
         if class.is(Class::CJK) {
-            return self.cjk_word(limit);
+            return self.cjk_word(visible);
         }
         if class.is(Class::WORD) && (!class.is(Class::VARIATION) || self.follows_word_or_digit()) {
             let length = word_length(visible, self.at);
-            let word = self.vocabulary.word(&visible[self.at..self.at + length], &mut self.buffer);
+            let word = self.vocabulary.word(&here[..length], &mut self.buffer);
             return self.push(length, Kind::Word(word));
         }
         self.push(first.len_utf8(), Kind::Punctuation(first));
@@ -223,8 +236,7 @@ impl Lexer<'_> {
     }
 
     /// Section 4.5, and the touching of 5.5.
-    fn numeral_run(&mut self, limit: usize) {
-        let visible = &self.text[..limit];
+    fn numeral_run(&mut self, visible: &str) {
         let run = run_of(visible, self.at, Class::DIGIT.or(Class::SIGN));
         let holds_digit = visible[self.at..run].chars().any(|c| characters().class(c).is(Class::DIGIT));
         let leading = if holds_digit { Class::LEADING } else { Class::SIGN };
@@ -245,7 +257,7 @@ impl Lexer<'_> {
         let kind = if counts { Run::Counter } else { Run::Numeral };
         self.push(end - self.at, Kind::Numeral(kind));
         if next.is(Class::CJK) && !counts {
-            self.cjk_scales(limit);
+            self.cjk_scales(visible);
         }
     }
 
@@ -267,8 +279,7 @@ impl Lexer<'_> {
     }
 
     /// Section 5.5: a run of several CJK scales and digits is one scale.
-    fn cjk_scales(&mut self, limit: usize) {
-        let visible = &self.text[..limit];
+    fn cjk_scales(&mut self, visible: &str) {
         let mut end = self.at;
         let mut power = None;
         let mut several = false;
@@ -296,8 +307,7 @@ impl Lexer<'_> {
     }
 
     /// A run of CJK letters; after a numeral, a currency word is cut off its front (section 5.2).
-    fn cjk_word(&mut self, limit: usize) {
-        let visible = &self.text[..limit];
+    fn cjk_word(&mut self, visible: &str) {
         let run = &visible[self.at..run_of(visible, self.at, Class::CJK)];
         let after_number = self.gap != Gap::Line
             && self.tokens.last().is_some_and(|token| match &token.kind {
@@ -322,6 +332,9 @@ pub(super) fn run_of(visible: &str, at: usize, classes: Class) -> usize {
 pub(super) fn word_length(visible: &str, at: usize) -> usize {
     let letter = Class::LETTER.or(Class::MARK);
     let mut end = run_of(visible, at, Class::WORD);
+    if visible.as_bytes().get(end).is_some_and(|byte| byte.is_ascii() && *byte != b'\'') {
+        return end - at;
+    }
     while let Some(rest) = visible[end..].strip_prefix(['\'', '’']) {
         let next = characters().first_class(rest);
         if end == at || !characters().class_before(visible, end).is(letter) || !next.is(letter) || next.is(Class::CJK) {

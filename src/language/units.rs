@@ -129,7 +129,7 @@ impl Walk<'_> {
         pieces
     }
 
-    pub(super) fn numeral(&self, unit: Unit) -> Option<Numeral> {
+    pub(super) fn numeral(&self, unit: Unit) -> Option<Numeral<'_>> {
         read_numeral(self.span(unit.first, unit.last).of(self.text))
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::currencies::Currencies;
 use super::file::{self, LanguageFile, is_cjk, line_of};
 use super::listing::Language;
-use super::{Languages, PHRASE_WORDS, PhraseRole, SLASH, SmallWord, TagRole, Vocabulary, VocabularyError, Word};
+use super::{Languages, PHRASE_WORDS, PhraseRole, SLASH, SmallWord, TagRole, Vocabulary, VocabularyError, Word, letter};
 use crate::language::characters::{Class, characters, fold};
 use crate::language::command::VerbKind;
 use crate::language::replies::Action;
@@ -36,8 +36,9 @@ impl Vocabulary {
             words: HashMap::default(),
             phrases: HashMap::default(),
             replies: HashMap::default(),
-            symbol_initials: initials(currencies.symbols.keys()),
+            symbol_initials: initials(currencies.symbols.keys(), currencies.codes.keys()),
             code_lengths: currencies.codes.keys().fold(0, |lengths, code| lengths | 1 << code.chars().count().min(31)),
+            mark_openings: openings(currencies.symbols.keys().chain(currencies.codes.keys())),
             currencies,
             cjk_letters: 0,
             languages: Vec::new(),
@@ -148,13 +149,27 @@ impl Vocabulary {
     }
 }
 
-/// The capitals that symbols with letters begin with, and whether another letter does.
-fn initials<'s>(symbols: impl Iterator<Item = &'s Box<str>>) -> (u32, bool) {
-    symbols.fold((0, false), |(capitals, others), symbol| match symbol.chars().next() {
+/// The capitals that symbols with letters begin with, and whether another letter begins a symbol, or one that is not ASCII a code.
+fn initials<'s>(symbols: impl Iterator<Item = &'s Box<str>>, mut codes: impl Iterator<Item = &'s Box<str>>) -> (u32, bool) {
+    let foreign_code = codes.any(|code| !code.starts_with(|c: char| c.is_ascii()));
+    symbols.fold((0, foreign_code), |(capitals, others), symbol| match symbol.chars().next() {
         Some(letter @ 'A'..='Z') => (capitals | 1 << (u32::from(letter) - u32::from('A')), others),
         Some(c) => (capitals, others || characters().class(c).is(Class::LETTER)),
         None => (capitals, others),
     })
+}
+
+/// The first two letters of marks, where both are ASCII: for each first, a bit for each second.
+fn openings<'m>(marks: impl Iterator<Item = &'m Box<str>>) -> [u32; 26] {
+    let mut openings = [0; 26];
+    for mark in marks {
+        if let [first, second, ..] = *mark.as_bytes()
+            && let (Some(first), Some(second)) = (letter(first), letter(second))
+        {
+            openings[first] |= 1 << second;
+        }
+    }
+    openings
 }
 
 fn tag_role(name: &str, languages: Languages) -> TagRole {

@@ -31,7 +31,7 @@ pub(super) const PHRASE_WORDS: usize = 4;
 /// The longest symbol or code of V5 in letters; longer runs of letters are not looked up.
 const MARK_LETTERS: usize = 5;
 
-/// Hashing for keys that we choose ourselves: hostile text is only ever looked up, never inserted.
+/// Hashing for keys that we (or the operator) choose: hostile text is only ever looked up, never inserted.
 #[derive(Default)]
 pub(super) struct WordHash(u64);
 
@@ -45,15 +45,31 @@ impl Hasher for WordHash {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        // Pieces that may overlap take every byte of a rest without copying a length that is only known when it runs.
+        match (rest, rest.first_chunk(), rest.last_chunk()) {
+            ([], ..) => {}
+            (_, Some(first), Some(last)) => {
+                self.add(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)))
+            }
+            ([first, .., last], ..) => {
+                self.add(u64::from(*first) << 16 | u64::from(rest[rest.len() / 2]) << 8 | u64::from(*last));
+            }
+            ([only], ..) => self.add(u64::from(*only)),
         }
     }
 
     fn write_u8(&mut self, byte: u8) {
-        self.0 = (self.0.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        self.add(u64::from(byte));
+    }
+}
+
+impl WordHash {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 }
 
@@ -166,10 +182,12 @@ pub(super) struct Vocabulary {
     phrases: HashMap<[u16; PHRASE_WORDS], PhraseRole, WordHasher>,
     replies: HashMap<Box<str>, Action, WordHasher>,
     currencies: currencies::Currencies,
-    /// The ASCII letters that symbols begin with, a bit each, and whether others do.
+    /// The ASCII letters that symbols begin with, a bit each, and whether marks begin with others.
     symbol_initials: (u32, bool),
     /// How many letters the codes have, a bit for each number.
     code_lengths: u32,
+    /// The first two letters of codes and symbols, both in ASCII: for each first, a bit for each second.
+    mark_openings: [u32; 26],
     /// The longest entry in CJK letters of V2–V5, in characters: how far a CJK run is looked into.
     cjk_letters: usize,
     languages: Vec<Language>,
@@ -251,8 +269,22 @@ impl Vocabulary {
         self.currencies.codes.contains_key(folded) || self.currencies.words.contains_key(folded)
     }
 
-    /// Whether the letters that `text` starts with may be a mark: their number alone, or their first, rules most words out.
+    /// Whether the letters that `text` starts with may be a mark: their first two, or their number, rule most words out.
+    #[inline]
     pub(super) fn may_be_letters(&self, text: &str) -> bool {
+        match *text.as_bytes() {
+            [first, second, ..] => match (letter(first), letter(second)) {
+                (Some(first), Some(second)) if self.mark_openings[first] & 1 << second == 0 => false,
+                // What folds to itself is no full-width code.
+                (None, _) if !self.symbol_initials.1 && characters().first_class(text).is(Class::FOLDED) => false,
+                _ => self.may_be_short(text),
+            },
+            _ => self.may_be_short(text),
+        }
+    }
+
+    /// Whether the letters that `text` starts with are as many as marks have.
+    fn may_be_short(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
         let letters = bytes.iter().take(MARK_LETTERS + 1).take_while(|byte| byte.is_ascii_alphabetic()).count();
         let goes_on = bytes.get(letters).is_some_and(|byte| !byte.is_ascii());
@@ -301,11 +333,16 @@ impl Vocabulary {
     }
 }
 
+/// The number of an ASCII letter in the alphabet, from 0.
+fn letter(byte: u8) -> Option<usize> {
+    byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_lowercase() - b'a'))
+}
+
 /// The entry of a text in a table of folded keys. Most text is written as it folds, and is not folded for that.
 fn look_up<'t, T>(table: &'t HashMap<Box<str>, T, WordHasher>, written: &str, buffer: &mut String) -> Option<&'t T> {
     table.get(written).or_else(|| {
         let folded = |c: char| if c.is_ascii() { !c.is_ascii_uppercase() } else { characters().class(c).is(Class::FOLDED) };
-        if written.chars().all(folded) {
+        if written.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) || written.chars().all(folded) {
             return None;
         }
         fold_word_into(written, buffer);

@@ -22,9 +22,12 @@ const WITHOUT_FUNCTION: [(&str, &str); 9] = [
 ];
 
 /// Functions that return a nom result and are no production, and why.
-const WITHOUT_PRODUCTION: [(&str, &str); 3] = [
+const WITHOUT_PRODUCTION: [(&str, &str); 6] = [
     ("spaced", "two alternatives that grouped and mixed share"),
     ("more_digits", "*DIGIT"),
+    ("digits_of", "so many DIGIT"),
+    ("ascii_run", "so many of an ASCII class"),
+    ("tag_chars", "1*tag-char"),
     ("handle", "the alternatives of mention, by platform"),
 ];
 
