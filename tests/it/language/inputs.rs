@@ -28,7 +28,7 @@ static CURRENCIES: LazyLock<Vec<Currency>> =
 pub(super) struct TextInput {
     /// The post or message.
     pub(super) text: String,
-    /// Where some more digits are put, counted in characters from the start and around its end.
+    /// Which of the places that suit are given some more digits, counted from the start and on again from there.
     pub(super) place: u16,
     /// Those digits.
     pub(super) digits: u8,
@@ -41,9 +41,6 @@ pub(super) struct TextInput {
 }
 
 impl TextInput {
-    /// How many bytes come before the text.
-    pub(super) const HEADER: usize = 9;
-
     /// Reads the header with the help of `arbitrary`, which takes zeros where the bytes end.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<TextInput> {
         let mut source = Unstructured::new(bytes);
@@ -81,9 +78,6 @@ pub(super) struct FileInput {
 }
 
 impl FileInput {
-    /// How many bytes come before the inserted text.
-    pub(super) const HEADER: usize = 5;
-
     /// The first byte chooses the language (or none), then come the place of the change, how much goes, and what is put there.
     pub(super) fn from_bytes(bytes: &[u8], ours: impl Fn(&str) -> String) -> Result<FileInput> {
         let mut source = Unstructured::new(bytes);
