@@ -10,18 +10,21 @@ use super::characters::{Class, characters};
 
 /// The name of the hashtag at `at`, if one stands there; `visible` ends where the next mask starts.
 pub(super) fn hashtag_at(visible: &str, at: usize) -> Option<&str> {
-    let mut before = visible[..at].chars();
-    let hindered = before.next_back().is_some_and(|c| {
-        let class = characters().class(c);
-        let follows = matches!(c, '_' | '&' | '/' | '#' | '＃') || class.is(Class::LETTER.or(Class::DIGIT));
-        follows || (class.is(Class::MARK) && !class.is(Class::EMOJI_MARK))
-    });
-    if hindered {
+    if is_hindered(&visible[..at]) {
         return None;
     }
     let (rest, name) = hashtag(&visible[at..]).ok()?;
     let goes_on = rest.starts_with(['#', '＃']) || rest.starts_with("://");
     (!goes_on).then_some(name)
+}
+
+/// Whether a hash sign right after `before` begins no hashtag.
+pub(super) fn is_hindered(before: &str) -> bool {
+    before.chars().next_back().is_some_and(|c| {
+        let class = characters().class(c);
+        let follows = matches!(c, '_' | '&' | '/' | '#' | '＃') || class.is(Class::LETTER.or(Class::DIGIT));
+        follows || (class.is(Class::MARK) && !class.is(Class::EMOJI_MARK))
+    })
 }
 
 /// `hashtag = hash 1*tag-char`, with at least one letter or mark. Gives the name.

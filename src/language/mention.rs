@@ -30,7 +30,7 @@ pub(super) struct FoundMention<'t> {
 pub(super) fn mention_at(visible: &str, at: usize, platform: Platform) -> Option<FoundMention<'_>> {
     let (before, here) = visible.split_at(at);
     let before = before.chars().next_back();
-    if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_') {
+    if before.is_some_and(goes_before_e_mail) {
         return None;
     }
     let link = platform == Platform::Nostr && here.starts_with(NOSTR_LINK);
@@ -38,7 +38,7 @@ pub(super) fn mention_at(visible: &str, at: usize, platform: Platform) -> Option
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
         return None;
     }
-    let hindered = before.is_some_and(|c| matches!(c, '!' | '#' | '＃' | '$' | '%' | '&' | '*' | '@' | '＠' | '=' | '/'));
+    let hindered = before.is_some_and(makes_bad);
     let shape = if link { handle(name, platform) } else { mention(here, platform) };
     match shape {
         Ok((rest, handle)) if !hindered && !goes_on(rest) => {
@@ -46,6 +46,21 @@ pub(super) fn mention_at(visible: &str, at: usize, platform: Platform) -> Option
         }
         _ => Some(FoundMention { length: bad_length(here), handle: None }),
     }
+}
+
+/// Whether a sign right after `before` begins no mention of a handle.
+pub(super) fn is_hindered(before: &str) -> bool {
+    before.chars().next_back().is_some_and(|c| goes_before_e_mail(c) || makes_bad(c))
+}
+
+/// What makes the sign after it a part of an address.
+fn goes_before_e_mail(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// What makes the mention after it bad.
+fn makes_bad(c: char) -> bool {
+    matches!(c, '!' | '#' | '＃' | '$' | '%' | '&' | '*' | '@' | '＠' | '=' | '/')
 }
 
 /// How Nostr clients write a handle as a link.

@@ -1,20 +1,35 @@
-//! Everything that is tested from outside a module, in one binary.
+//! Everything that is tested from outside a module, in one binary. Without the feature `service` it holds the tests of the pure
+//! rooms alone, which is what mutation testing builds again and again.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod bank;
-mod bench;
-mod browser;
-mod directory;
 mod language;
-mod language_command;
-mod language_pages;
 mod layers;
 mod lifecycle;
-mod mastodon;
 mod order;
+
+#[cfg(feature = "service")]
+mod bank;
+#[cfg(feature = "service")]
+mod bench;
+#[cfg(feature = "service")]
+mod browser;
+#[cfg(feature = "service")]
+mod directory;
+#[cfg(feature = "service")]
+mod language_command;
+#[cfg(feature = "service")]
+mod language_pages;
+#[cfg(feature = "service")]
+mod mastodon;
+#[cfg(feature = "service")]
 mod person;
+#[cfg(feature = "service")]
 mod replay;
+#[cfg(feature = "service")]
 mod story;
+#[cfg(feature = "service")]
 mod support;
+#[cfg(feature = "service")]
 mod town;
+#[cfg(feature = "service")]
 mod web;

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test that cannot go on is a failed test")]
 
 mod abnf;
+mod corpus;
 mod examples;
 mod grammar;
 mod hostile;
+mod inputs;
+mod promises;
 mod properties;
 mod suggestions;
 mod vocabulary;

@@ -162,7 +162,7 @@ fn every_reply_asks_for_its_action() {
     }
 }
 
-fn source(code: &str) -> String {
+pub(super) fn source(code: &str) -> String {
     std::fs::read_to_string(grammar().join("lang").join(format!("{code}.toml"))).unwrap()
 }
 
