@@ -111,6 +111,14 @@ fn bare_verb(post: &Post<'_>) -> Option<Fault> {
     })
 }
 
+/// The letters of a scaled numeral (`5k`) are no word of the post.
+fn is_scale(post: &Post<'_>, token: usize) -> bool {
+    let scales = &post.tokens[token];
+    scales.touches()
+        && scales.word().is_some_and(|word| word.scale.is_some())
+        && token.checked_sub(1).is_some_and(|before| matches!(post.tokens[before].kind, Kind::Numeral(_)))
+}
+
 /// 6, 5: no sum in sight, and it does not look like an order without one either.
 fn is_talk(post: &Post<'_>) -> bool {
     if post.verbs.iter().all(|verb| verb.kind == VerbKind::Cancel) {
@@ -125,6 +133,6 @@ fn is_talk(post: &Post<'_>) -> bool {
         return false;
     }
     let first_verb = post.verbs.first().map_or(0, |verb| verb.token);
-    let word_before = post.tokens[..first_verb].iter().any(Token::is_word);
+    let word_before = (0..first_verb).any(|token| post.tokens[token].is_word() && !is_scale(post, token));
     word_before || (post.others().next().is_none() && post.campaigns.is_empty())
 }

@@ -169,8 +169,12 @@ impl Walk<'_> {
     /// `10€50`, or digits on both sides of a mark that cannot be read. Gives the last token that it takes.
     fn judge_both(&mut self, before: &Dressed, mark: usize, id: MarkId) -> usize {
         let first = before.left.map_or(before.unit.first, |(token, _)| token);
-        let buffer = &mut String::new();
         let start = self.tokens[first].span.start;
+        // What the cents' own numeral does not hold (`10€50/month`, `10€50's`) is not part of the sum.
+        if let Some((cents, amount)) = self.sum_with_mark_between(before, mark, id) {
+            return self.take_with_mark_between(start, first, cents, id, amount);
+        }
+        let buffer = &mut String::new();
         let mut end = self.tokens[mark].span.end;
         let mut last = mark;
         // One turn for every further mark with digits on both sides.
@@ -185,17 +189,30 @@ impl Walk<'_> {
             }
         }
         let span = Span::new(start, end);
-        let mut amount = self.sum_with_mark_between(before, mark, id, end);
-        let mut taken = Span::new(start, end);
-        if let (Some(Ok(_)), Some((extra, other))) = (&amount, self.extra_mark(last + 1)) {
-            taken = self.tokens[first].span.to(self.tokens[extra].span);
+        let amount = Err(Fault::new(Code::AmountUnreadable, span));
+        self.found.candidates.push(Candidate { span, first, last, amount });
+        last
+    }
+
+    /// `10€50` up to the token of its cents, with a further mark where one follows. Gives the last token that it takes.
+    fn take_with_mark_between(
+        &mut self,
+        start: usize,
+        first: usize,
+        cents: usize,
+        id: MarkId,
+        mut amount: Result<Money, Fault>,
+    ) -> usize {
+        let mut last = cents;
+        let mut span = Span::new(start, self.tokens[cents].span.end);
+        if let (Ok(_), Some((extra, other))) = (&amount, self.extra_mark(cents + 1)) {
             last = extra;
+            span = self.tokens[first].span.to(self.tokens[extra].span);
             if vocabulary().name(id, Some(other)) == Named::Conflict {
-                amount = Some(Err(Fault::new(Code::CurrencyConflict, taken)));
+                amount = Err(Fault::new(Code::CurrencyConflict, span));
             }
         }
-        let amount = amount.unwrap_or_else(|| Err(Fault::new(Code::AmountUnreadable, span)));
-        self.found.candidates.push(Candidate { span: taken, first, last, amount });
+        self.found.candidates.push(Candidate { span, first, last, amount });
         last
     }
 
@@ -205,14 +222,13 @@ impl Walk<'_> {
         self.free_mark(token).filter(|_| spaced).map(|mark| (token, mark))
     }
 
-    /// An integer, a symbol that may stand between, and exactly two digits that nothing touches up to `end`.
-    fn sum_with_mark_between(&self, before: &Dressed, mark: usize, id: MarkId, end: usize) -> Option<Result<Money, Fault>> {
+    /// An integer, a symbol that may stand between, and exactly two digits that no mark touches: the token of these, and the sum.
+    fn sum_with_mark_between(&self, before: &Dressed, mark: usize, id: MarkId) -> Option<(usize, Result<Money, Fault>)> {
         let Dressed { unit, left: None, scale: None, .. } = before else { return None };
         let currency = vocabulary().mark(id).alone.filter(|_| vocabulary().mark(id).between)?;
         let cents = self.unit_from(mark + 1);
         let single = unit.first == unit.last && cents.first == cents.last && self.digits(cents.first) == Some(2);
-        let free = self.tokens[cents.last].span.end == end
-            && matches!(self.kind(cents.last), Some(Kind::Numeral(Run::Numeral)))
+        let free = matches!(self.kind(cents.last), Some(Kind::Numeral(Run::Numeral)))
             && !self.tokens.get(cents.last + 1).is_some_and(|next| next.touches() && self.is_mark(cents.last + 1));
         if !single || !free {
             return None;
@@ -222,7 +238,7 @@ impl Walk<'_> {
         let numeral = read_numeral(&joined)?;
         let span = self.span(unit.first, cents.last);
         let minor = numeral.minor_units(currency.decimals());
-        Some(minor.map(|minor| Money::new(minor, currency)).map_err(|fault| Fault::new(fault.code, span)))
+        Some((cents.last, minor.map(|minor| Money::new(minor, currency)).map_err(|fault| Fault::new(fault.code, span))))
     }
 
     fn refuse(&mut self, first: usize, last: usize, fault: Fault) {
@@ -277,12 +293,13 @@ impl Walk<'_> {
         self.found.candidates.push(Candidate { span, first, last, amount });
     }
 
-    /// `10 $ CAD`, `CAD $10`: a mark beside a mark on the same side. A numeral carries one on each side, so the outer one is
-    /// not part of the sum; but where it would have decided otherwise, to pay 10 USD would be a guess.
+    /// `10 $ CAD`, `CAD $10`, `10€ USD`: a mark beside a mark on the same side. A numeral carries one on each side, so the outer one is
+    /// not part of the sum; but where it names another currency, to pay in the inner one would be a guess.
     fn stray_mark(&self, dressed: &Dressed, money: Money) -> Option<Fault> {
         let decides = |inner, outer| match vocabulary().name(inner, Some(outer)) {
             Named::Currency(currency) => currency != money.currency,
-            Named::Ambiguous(_) | Named::Conflict => false,
+            Named::Conflict => true,
+            Named::Ambiguous(_) => false,
         };
         let Dressed { unit, left, right, .. } = *dressed;
         let (first, last) = (left.map_or(unit.first, |(token, _)| token), right.map_or(unit.last, |(token, _)| token));

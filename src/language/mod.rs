@@ -245,6 +245,13 @@ impl Reading {
     }
 }
 
+/// Without the suggestions that would be passed over in silence: they cure nothing. (`#&send 30€` with a hash before the word is no
+/// hashtag.)
+fn with_cures(mut rejection: Rejection, context: &Context<'_>) -> Rejection {
+    rejection.suggestions.retain(|suggestion| !matches!(read_post(suggestion, context), Err(Standing::Silent(_))));
+    rejection
+}
+
 /// Reads one post or private message.
 pub fn read(text: &str, context: &Context<'_>) -> Reading {
     if context.is_repost {
@@ -261,7 +268,7 @@ pub fn read(text: &str, context: &Context<'_>) -> Reading {
     }
     let silence = match read_post(text, context) {
         Ok(command) => return Reading::Order(command),
-        Err(Standing::Fault(fault)) => return Reading::Rejected(fault.reject(text)),
+        Err(Standing::Fault(fault)) => return Reading::Rejected(with_cures(fault.reject(text), context)),
         Err(Standing::Silent(silence)) => silence,
         Err(Standing::Addressed(_)) => Silence::NotAddressed,
     };

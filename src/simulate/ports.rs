@@ -127,11 +127,11 @@ impl Platform for GatedTown {
     }
 
     async fn reply(&self, reply: OutgoingReply<'_>) -> Result<String, SendError> {
-        let handle = reply.to_handle.to_owned();
+        let (handle, key) = (reply.to_handle.to_owned(), reply.key.to_owned());
         self.send(async move {
             let sent = self.town.reply(reply).await?;
             let now = self.world.now();
-            self.world.book().hinted.push((handle, now));
+            self.world.book().hinted.push((handle, now, key));
             Ok(sent)
         })
         .await

@@ -449,7 +449,11 @@ impl Run {
             (BankSaid::Returned { .. }, PaymentState::Settled { .. }) | (BankSaid::Settled { .. }, PaymentState::Failed { .. }) => {
                 false
             }
-            (_, PaymentState::Returned { .. } | PaymentState::Disputed { .. }) => true,
+            // What waits for an operator is told to the operator, who asks the bank for everything there is.
+            (
+                _,
+                PaymentState::Returned { .. } | PaymentState::Disputed { .. } | PaymentState::Unknown { with_operator: true, .. },
+            ) => true,
             (BankSaid::Settled { .. }, PaymentState::Settled { .. }) => true,
             _ => {
                 self.world.plan_act(later(self.world.now(), Duration::from_secs(300)), act);
@@ -489,10 +493,14 @@ impl Run {
                 if !self.called.contains(order.id.as_str()) {
                     world.violate(format!("I12: order {} waits for an operator whom nobody called", order.id));
                 }
-                let paid = !world.bank_has(bank, &payment.key).is_empty();
-                let outcome = if paid { Resolution::Paid } else { Resolution::NotPaid };
+                let at_bank = world.bank_has(bank, &payment.key);
+                let outcome = if at_bank.is_empty() { Resolution::NotPaid } else { Resolution::Paid };
                 let (by, note) = ("ana".to_owned(), "by telephone".to_owned());
                 node.happen(order.id.clone(), Event::Resolved { payment: payment.index, outcome, by, note });
+                if at_bank.iter().any(|taken| taken.returned) {
+                    self.world
+                        .plan_act(later(self.world.now(), Duration::from_secs(60)), Act::TellReturn { key: payment.key.clone() });
+                }
             }
         }
         self.note(|| "an operator looks".to_owned());

@@ -91,8 +91,8 @@ pub(super) struct Book {
     pub(super) lied_about: BTreeSet<PaymentKey>,
     /// Since when which payee may not be paid.
     pub(super) frozen: BTreeMap<String, Timestamp>,
-    /// Who was hinted at in public, and when.
-    pub(super) hinted: Vec<(String, Timestamp)>,
+    /// Who was hinted at in public, when, and under which key.
+    pub(super) hinted: Vec<(String, Timestamp, String)>,
     /// Until when a bank is out of order.
     down_until: BTreeMap<usize, Timestamp>,
     /// What went wrong that must not.

@@ -41,7 +41,13 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
         "replay" => any(&[&VALUES, &CORE, &PORTS, &["app"]]),
         "demo" => any(&[&VALUES, &CORE, &EDGES, &["sandbox"]]),
         "bench" => any(&[&VALUES, &CORE, &EDGES]),
-        "cli" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "bench", "web", "serve", "config", "sandbox", "demo", "replay", "simulate"]]),
+        "cli" => any(&[
+            &VALUES,
+            &CORE,
+            &PORTS,
+            &EDGES,
+            &["app", "bench", "web", "serve", "config", "sandbox", "demo", "replay", "simulate"],
+        ]),
         // The map and the thin start.
         "lib" | "main" => any(&[&["cli", "exit"]]),
         _ => None,
