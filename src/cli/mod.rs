@@ -3,7 +3,9 @@
 //! Without a word, `obole` starts the sandbox: itself, a small town and a small bank, with no configuration and no account
 //! anywhere. Every command ends with a code of [`crate::exit::ExitCode`], and every mistake with one sentence on standard error.
 
+mod audit;
 mod check_config;
+mod operator;
 mod parse;
 mod replay;
 mod run;
@@ -40,6 +42,10 @@ enum Word {
     Run(run::RunArgs),
     /// Feed recorded platform events through the intake
     Replay(replay::ReplayArgs),
+    /// See what waits for a human, look into it, and decide
+    Operator(operator::OperatorArgs),
+    /// Verify every order, sum and audit chain of a database, and change nothing
+    Audit(audit::AuditArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Name the key and line of every mistake in a configuration
@@ -81,6 +87,8 @@ pub fn main() -> ExitCode {
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
+            Some(Word::Operator(args)) => operator::operator(args, &line.log).await,
+            Some(Word::Audit(args)) => audit::audit(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(args),
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }

@@ -53,7 +53,11 @@ impl AuditLine {
 
 fn chain(previous: &str, order: &OrderId, version: i64, at: Timestamp, event: &str, detail: &str) -> String {
     let (version, at) = (version.to_string(), at.as_microsecond().to_string());
-    let parts = ["obole-audit-v1", previous, order.as_str(), &version, &at, event, detail];
+    chained(&["obole-audit-v1", previous, order.as_str(), &version, &at, event, detail])
+}
+
+/// The hash of a line of a chain; every part is preceded by its length, so no two different lines hash the same text.
+pub(super) fn chained(parts: &[&str]) -> String {
     let hasher = parts
         .iter()
         .fold(Sha256::new(), |hasher, part| hasher.chain_update((part.len() as u64).to_be_bytes()).chain_update(part.as_bytes()));
