@@ -80,7 +80,9 @@ impl Serving {
                 let open = door::keep_open(listener, path, self.app.clone(), self.ledger.clone(), office);
                 self.inward_tasks.spawn(self.inward.clone().run_until_cancelled_owned(open));
             }
-            Err(error) => tracing::warn!(%error, "operators cannot reach this process while it runs: no socket beside the database"),
+            Err(error) => {
+                tracing::warn!(%error, "operators cannot reach this process while it runs: no socket beside the database")
+            }
         }
     }
 

@@ -217,7 +217,8 @@ fn chain(order: &Order, head: &str, lines: &[AuditLine]) -> Vec<String> {
         let goes_on = match &before {
             None => detail["from"] == "none",
             Some(before) => {
-                let stood = |state: &Value| before["to"] == *state || before["payments"].as_array().is_some_and(|all| all.contains(state));
+                let stood =
+                    |state: &Value| before["to"] == *state || before["payments"].as_array().is_some_and(|all| all.contains(state));
                 stood(&detail["from"])
             }
         };
@@ -317,7 +318,10 @@ fn reservations(order: &Order, reserved: &[Reservation], lines: &[AuditLine]) ->
         let index = payment.index;
         let Some(reservation) = reservation else {
             if is_confirmed(&payment.state) {
-                found.push(format!("nothing was reserved against the limits for payment {index}, which is {}", payment.state.name()));
+                found.push(format!(
+                    "nothing was reserved against the limits for payment {index}, which is {}",
+                    payment.state.name()
+                ));
             }
             continue;
         };

@@ -295,12 +295,7 @@ async fn propose(app: &App, changes: Vec<Change>) -> Result<(Vec<(ChangeId, Chan
     Ok((proposed, waiting))
 }
 
-fn changed_payee(
-    entry: &PayeeEntry,
-    accounts: Vec<PinnedAccount>,
-    campaigns: Vec<CampaignEntry>,
-    differs: Vec<String>,
-) -> Change {
+fn changed_payee(entry: &PayeeEntry, accounts: Vec<PinnedAccount>, campaigns: Vec<CampaignEntry>, differs: Vec<String>) -> Change {
     Change::Payee {
         slug: entry.slug.clone(),
         legal_name: entry.legal_name.clone(),

@@ -72,7 +72,9 @@ fn summary(verified: &Verified) -> String {
         1 => "1 difference".to_owned(),
         many => format!("{many} differences"),
     };
-    format!("{orders} orders, {payments} payments, {lines} audit lines and {acts} acts of operators verified; settled: {settled}; {verdict}")
+    format!(
+        "{orders} orders, {payments} payments, {lines} audit lines and {acts} acts of operators verified; settled: {settled}; {verdict}"
+    )
 }
 
 /// A bar for a person at a terminal, and a line for each difference.

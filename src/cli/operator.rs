@@ -171,7 +171,9 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Resolve { what: Subject::Call(call), payment: None, paid: false, not_paid: false, note } => {
             Act::CloseCall { call: call.clone(), note: note.clone() }
         }
-        Word::Resolve { what: Subject::Call(_), .. } => bail!("a call is answered with --note alone; payments are resolved by their order"),
+        Word::Resolve { what: Subject::Call(_), .. } => {
+            bail!("a call is answered with --note alone; payments are resolved by their order")
+        }
         Word::Resolve { what: Subject::Payee(_), .. } => bail!("a payee is released, not resolved"),
     };
     let by = args.operator.clone().context("say who you are: --as NAME, or OBOLE_OPERATOR in the environment")?;
@@ -300,7 +302,9 @@ mod tests {
     #[test]
     fn the_words_of_the_command_line() {
         assert_eq!(asked("operator list"), Ok(Request::List));
-        let Ok(Request::Act { by, act }) = asked("operator resolve ORDER --payment 1 --not-paid --note seen --as Ana") else { panic!() };
+        let Ok(Request::Act { by, act }) = asked("operator resolve ORDER --payment 1 --not-paid --note seen --as Ana") else {
+            panic!()
+        };
         assert_eq!(by.as_str(), "ana");
         assert!(matches!(act, Act::ResolvePayment { payment: 1, outcome: Resolution::NotPaid, .. }));
         let call = asked(&format!("operator resolve call:{ORDER} --note seen --as ana"));

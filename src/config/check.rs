@@ -9,7 +9,8 @@ use url::Url;
 use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
-    PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
+    PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection,
+    WebSection,
 };
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};

@@ -223,9 +223,8 @@ impl Tx {
     }
 
     async fn save_setting(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
-        let statement = sql!(
-            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-        );
+        let statement =
+            sql!("INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
         self.run(statement, args![name, value]).await?;
         Ok(())
     }
@@ -331,9 +330,11 @@ impl Tx {
     /// The entry of this name, held until commit.
     pub(crate) async fn payee_named(&mut self, slug: &str) -> Result<Option<PayeeRow>, StoreError> {
         const SELECT: Sql = Sql {
-            sqlite: "SELECT slug, id AS payee_id, legal_name, class, iban, registry_number, frozen, frozen_why, frozen_at FROM payees
+            sqlite:
+                "SELECT slug, id AS payee_id, legal_name, class, iban, registry_number, frozen, frozen_why, frozen_at FROM payees
                      WHERE slug = $1",
-            postgres: "SELECT slug, id AS payee_id, legal_name, class, iban, registry_number, frozen, frozen_why, frozen_at FROM payees
+            postgres:
+                "SELECT slug, id AS payee_id, legal_name, class, iban, registry_number, frozen, frozen_why, frozen_at FROM payees
                        WHERE slug = $1 FOR UPDATE",
         };
         self.rows(SELECT, args![slug]).await?.first().map(payee_row).transpose()
@@ -379,9 +380,8 @@ impl Tx {
         first: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<ChangeId>, StoreError> {
-        let older = sql!(
-            "UPDATE changes SET state = 'withdrawn', decided_at = $3 WHERE subject = $1 AND state = 'open' AND data <> $2"
-        );
+        let older =
+            sql!("UPDATE changes SET state = 'withdrawn', decided_at = $3 WHERE subject = $1 AND state = 'open' AND data <> $2");
         self.run(older, args![subject, data, now.as_microsecond()]).await?;
         let statement = sql!(
             "INSERT INTO changes (id, subject, data, proposed_at, first) VALUES ($1, $2, $3, $4, $5)
@@ -393,9 +393,8 @@ impl Tx {
 
     /// Changes that wait for approval, the oldest first.
     pub(crate) async fn open_changes(&mut self) -> Result<Vec<ChangeRow>, StoreError> {
-        let statement = sql!(
-            "SELECT id, subject, data, proposed_at, first, state FROM changes WHERE state = 'open' ORDER BY proposed_at, id"
-        );
+        let statement =
+            sql!("SELECT id, subject, data, proposed_at, first, state FROM changes WHERE state = 'open' ORDER BY proposed_at, id");
         self.rows(statement, args![]).await?.iter().map(change_row).collect()
     }
 

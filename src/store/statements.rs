@@ -53,9 +53,7 @@ impl Tx {
              GROUP BY a.iban ORDER BY a.iban LIMIT $4"
         );
         let rows = self.rows(statement, args![bank.as_str(), since.as_microsecond(), after, at_most]).await?;
-        rows.iter()
-            .map(|row| Ok(StatementAccount { iban: row.parsed("iban")?, consent: row.optional_text("consent")? }))
-            .collect()
+        rows.iter().map(|row| Ok(StatementAccount { iban: row.parsed("iban")?, consent: row.optional_text("consent")? })).collect()
     }
 
     /// Takes the turn to read an account, unless it was read after `unless_after`. One node gets it.
@@ -118,9 +116,8 @@ impl Tx {
 
     /// Remembers that a payment was asked for once more. `false`: another node has just done so.
     pub(crate) async fn claim_status_check(&mut self, payment: &PaymentKey, now: Timestamp) -> Result<bool, StoreError> {
-        let statement = sql!(
-            "INSERT INTO status_checks (payment_key, checked_at) VALUES ($1, $2) ON CONFLICT (payment_key) DO NOTHING"
-        );
+        let statement =
+            sql!("INSERT INTO status_checks (payment_key, checked_at) VALUES ($1, $2) ON CONFLICT (payment_key) DO NOTHING");
         Ok(self.run(statement, args![payment.as_str(), now.as_microsecond()]).await? == 1)
     }
 

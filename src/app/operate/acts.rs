@@ -67,9 +67,7 @@ async fn hold_order(desk: &mut Desk<'_>, by: &Operator, id: &OrderId, note: &str
 /// How an order stands: its own state, and after confirmation its payments'.
 fn standing(order: &Order) -> String {
     match &order.state {
-        OrderState::Confirmed { .. } => {
-            order.payments.iter().map(|payment| payment.state.name()).collect::<Vec<_>>().join(", ")
-        }
+        OrderState::Confirmed { .. } => order.payments.iter().map(|payment| payment.state.name()).collect::<Vec<_>>().join(", "),
         state => state.name().to_owned(),
     }
     .replace('_', " ")

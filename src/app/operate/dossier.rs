@@ -241,4 +241,3 @@ fn reservation_line(row: Reservation) -> ReservationLine {
     let Reservation { payment_key: key, amount_minor, reserved_at, released_at, .. } = row;
     ReservationLine { key, amount_minor, reserved_at, released_at }
 }
-

@@ -99,10 +99,8 @@ fn of_payments(order: &Order) -> Vec<Matter> {
                 (MatterKind::Unknown, *submitted_at, format!("{} to {}: {why}", payment.amount, payment.payee.legal_name))
             }
             PaymentState::Disputed { at, recorded, contradiction } => {
-                let what = format!(
-                    "{} to {}: recorded as {recorded}, then {contradiction}",
-                    payment.amount, payment.payee.legal_name
-                );
+                let what =
+                    format!("{} to {}: recorded as {recorded}, then {contradiction}", payment.amount, payment.payee.legal_name);
                 (MatterKind::Disputed, *at, what)
             }
             _ => return None,

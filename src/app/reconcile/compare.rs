@@ -39,7 +39,8 @@ pub(super) fn judge(payment: &Payment, entries: &[Entry], is_due: bool) -> Judge
         return judgement;
     }
     let given_back: i64 = credits.iter().fold(0, |sum: i64, entry| sum.saturating_add(entry.amount.minor));
-    let is_given_back = given_back == payment.amount.minor && credits.iter().all(|entry| entry.amount.currency == payment.amount.currency);
+    let is_given_back =
+        given_back == payment.amount.minor && credits.iter().all(|entry| entry.amount.currency == payment.amount.currency);
     let settled = || BankSaid::Settled { bank_payment_id: None };
     let returned = || BankSaid::Returned { reason: "an entry gives it back".to_owned() };
     match &payment.state {
@@ -69,7 +70,9 @@ pub(super) fn judge(payment: &Payment, entries: &[Entry], is_due: bool) -> Judge
             judgement.said.push(settled());
         }
         PaymentState::Proposed if !debits.is_empty() => {
-            judgement.differences.push(("not_confirmed", format!("the bank has booked {}, which nobody confirmed", payment.amount)));
+            judgement
+                .differences
+                .push(("not_confirmed", format!("the bank has booked {}, which nobody confirmed", payment.amount)));
         }
         _ => {}
     }

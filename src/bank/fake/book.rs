@@ -19,16 +19,36 @@ use crate::money::{Currency, Money};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
     AccountOpened(Account),
-    PaymentReceived { id: PaymentId, instruction: Instruction },
-    PaymentMoved { id: PaymentId, status: Status, reason: Option<Reason>, phase: Phase },
-    PaymentReturned { id: PaymentId },
+    PaymentReceived {
+        id: PaymentId,
+        instruction: Instruction,
+    },
+    PaymentMoved {
+        id: PaymentId,
+        status: Status,
+        reason: Option<Reason>,
+        phase: Phase,
+    },
+    PaymentReturned {
+        id: PaymentId,
+    },
     Booked(Movement),
     /// A booking that is gone, which no bank does (`misbook`).
-    Unbooked { payment: PaymentId },
+    Unbooked {
+        payment: PaymentId,
+    },
     AuthorisationStarted(Authorisation),
-    AuthorisationMoved { id: AuthorisationId, status: ScaStatus },
+    AuthorisationMoved {
+        id: AuthorisationId,
+        status: ScaStatus,
+    },
     ConsentReceived(Consent),
-    ConsentMoved { id: ConsentId, status: ConsentStatus, grant: Option<Grant>, ends_at: Timestamp },
+    ConsentMoved {
+        id: ConsentId,
+        status: ConsentStatus,
+        grant: Option<Grant>,
+        ends_at: Timestamp,
+    },
 }
 
 /// Something that happens by itself when its time comes.
@@ -199,7 +219,8 @@ impl Book {
 
     /// Takes the lines of a payment out of every statement; what was booked after them stands as it stood.
     fn take_out(&mut self, payment: &PaymentId) {
-        let is_its = |index: usize| self.movements.get(index).is_some_and(|(_, movement)| movement.payment.as_ref() == Some(payment));
+        let is_its =
+            |index: usize| self.movements.get(index).is_some_and(|(_, movement)| movement.payment.as_ref() == Some(payment));
         for folder in self.folders.values_mut() {
             for line in folder.lines.extract_if(.., |line| is_its(line.movement)) {
                 let minor = self.movements.get(line.movement).map_or(0, |(_, movement)| movement.amount.minor);
