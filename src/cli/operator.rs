@@ -326,6 +326,16 @@ mod tests {
             "operator approve ORDER --as obole",
         ]
         .map(|line| format!("{line}: {}", asked(line).unwrap_err()));
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @"
+        operator hold ORDER --note x: say who you are: --as NAME, or OBOLE_OPERATOR in the environment
+        operator resolve ORDER --paid --note x --as a: say which payment: --payment N, counted from 0 (obole operator show)
+        operator resolve ORDER --payment 0 --note x --as a: say what became of the payment: --paid or --not-paid
+        operator release payee:bob --as a: to release a payee, say why it may be paid again: --note …
+        operator hold call:00000000000000000000000000000000 --note x --as a: an order or a payee can be held, not a call
+        operator resolve payee:bob --note x --as a: a payee is released, not resolved
+        operator show no-order: invalid value for one of the arguments
+        operator hold ORDER --as a: one or more required arguments were not provided
+        operator approve ORDER --as obole: invalid value for one of the arguments
+        ");
     }
 }

@@ -255,3 +255,25 @@ fn entries(config: &Config) -> (Vec<PayeeEntry>, Vec<CampaignEntry>) {
     });
     (payees.collect(), campaigns.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_shows_how_often_things_are_compared_by_default() {
+        let example = include_str!("../../obole.example.toml");
+        let section = example.split("[reconcile]").nth(1).and_then(|rest| rest.split("\n# Who may be paid").next()).unwrap();
+        let shown = section.replace("# every_", "every_").replace("# account_", "account_");
+        let shown = shown.replace("# booking_", "booking_").replace("# look_", "look_");
+        let key = ("OBOLE_SECRETS_KEY", "00".repeat(32));
+        let token = ("OBOLE_PLATFORMS_MASTODON_ACCESS_TOKEN", "hush".to_owned());
+        let environment: Environment = [key, token].map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let read = |text: &str| Config::read("obole.toml", text, Path::new("/nowhere"), &environment).unwrap();
+        let set = read(&example.replace(section, &shown));
+        assert!(set.reconcile.every.is_some() && set.reconcile.look_back.is_some() && set.reconcile.booking_delay.is_some());
+        assert_eq!(office(&set).unwrap(), Office::default());
+        let named = read(&example.replace("# names = \"ana, bob…\"", "names = \"Ana, bob\""));
+        assert_eq!(office(&named).unwrap().operators.len(), 2);
+    }
+}

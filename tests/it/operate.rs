@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use obole::app::changes::{self, Taken};
 use obole::app::directory::{CampaignEntry, PayeeEntry, PayeeHandle};
-use obole::app::operate::{Act, Dossier, MatterKind, Request, Response};
+use obole::app::operate::{self, Act, Dossier, MatterKind, Office, Request, Response};
 use obole::bank::fake::{Fault, FaultKind, Operation};
 use obole::ids::PlatformName;
 use obole::order::{Limits, Order, PaymentState, Resolution};
@@ -100,6 +100,10 @@ told_on_both! {
         let order = story.order_becomes(post, "awaiting_confirmation").await;
         let first_code = story.code_for("ana", &order).await;
         assert_eq!(kinds(&story).await, []);
+        let known = Office { operators: ["ana", "bob"].map(|name| name.parse().unwrap()).into(), ..Office::default() };
+        let request = Request::Act { by: "mallory".parse().unwrap(), act: hold(&order) };
+        let unknown = operate::perform(&story.app, story.ledger(), &known, request).await.unwrap();
+        assert!(matches!(&unknown, Response::Refused(why) if why.starts_with("mallory is no operator")), "{unknown:?}");
         story.operator_does("ana", hold(&order)).await.unwrap();
         story.order_becomes(post, "held").await;
         assert_eq!(kinds(&story).await, [MatterKind::Call, MatterKind::Held]);
@@ -321,12 +325,44 @@ async fn the_command_reaches_an_obole_that_runs_and_a_database_that_nobody_serve
     assert!(code == 0 && said.contains("by ana: to look at") && said.contains("FR76 … "), "{said}");
     let (code, said, _) = program("audit");
     assert!(code == 0 && said.contains("1 orders, 1 payments") && said.ends_with("no difference\n"), "{said}");
-    story.ends().await;
 
-    // The process is gone with its socket; the database is still there, until the story's directory goes.
+    // A database that nobody serves: the same as it stands now, elsewhere.
+    let elsewhere = format!("{data}_elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    for name in ["obole.db", "obole.db-wal"] {
+        std::fs::copy(file.with_file_name(name), std::path::Path::new(&elsewhere).join(name)).unwrap();
+    }
+    story.ends().await;
+    let alone = |words: &[&str]| obole(&[words, &["--data", &elsewhere]].concat());
+    let order = order.id.to_string();
+    let (code, said, _) = alone(&["operator", "release", &order, "--as", "bob"]);
+    assert_eq!((code, said), (0, format!("order {order} is released, and its payer is asked\n")));
+    let (code, _, said) = alone(&["operator", "release", &order, "--as", "bob"]);
+    assert_eq!((code, said), (1, format!("obole: order {order} is not held but awaiting confirmation\n")));
+    let (code, _, said) = alone(&["operator", "show", &"0".repeat(32)]);
+    assert_eq!((code, said), (1, format!("obole: there is no order {}\n", "0".repeat(32))));
+    let (code, said, _) = alone(&["operator", "reconcile"]);
+    assert_eq!((code, said.as_str()), (0, "No bank is connected here, so there is nothing to compare with.\nNo difference.\n"));
+    assert_eq!(alone(&["audit"]).0, 0);
+    let database = format!("{elsewhere}/obole.db");
+    tampered(&database).await;
+    let (code, said, _) = alone(&["audit", "--json"]);
+    let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, lines.last().unwrap()["verified"]["differences"].as_u64()), (1, Some(1)), "{said}");
+    assert_eq!(lines[0]["difference"]["about"], format!("order {order}"));
+    std::fs::remove_dir_all(&elsewhere).unwrap();
+
     let nowhere = obole(&["operator", "list", "--data", "/nowhere"]);
     assert_eq!(nowhere.0, 4, "{nowhere:?}");
     assert!(nowhere.2.contains("there is no database /nowhere/obole.db"), "{nowhere:?}");
     let nowhere = obole(&["audit", "--store", "/nowhere/obole.db"]);
     assert_eq!(nowhere.0, 4, "{nowhere:?}");
+}
+
+/// Somebody changes a sum in a SQLite file.
+async fn tampered(database: &str) {
+    use sqlx::{Connection as _, Executor as _};
+    let mut hand = sqlx::SqliteConnection::connect(&format!("sqlite:{database}")).await.unwrap();
+    hand.execute("UPDATE payments SET amount_minor = amount_minor + 1").await.unwrap();
+    hand.close().await.unwrap();
 }

@@ -178,7 +178,43 @@ mod tests {
                 }
             }
         }
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table, @"
+        nothing / settled: missing
+        another's / settled: missing
+        booked / unknown: settled
+        booked / failed: settled
+        booked / expired: settled
+        booked / proposed: not_confirmed
+        twice / settled: doubled
+        twice / unknown: settled doubled
+        twice / failed: settled doubled
+        twice / returned: doubled
+        twice / expired: settled doubled
+        twice / proposed: doubled not_confirmed
+        other amount / settled: other_amount
+        other amount / unknown: other_amount
+        other amount / failed: other_amount
+        other amount / returned: other_amount
+        other amount / expired: other_amount
+        other amount / proposed: other_amount
+        elsewhere / settled: other_account
+        elsewhere / unknown: other_account
+        elsewhere / failed: other_account
+        elsewhere / returned: other_account
+        elsewhere / expired: other_account
+        elsewhere / proposed: other_account
+        given back / settled: returned
+        given back / unknown: settled returned
+        given back / failed: settled
+        given back / expired: settled
+        given back / proposed: not_confirmed
+        half given back / settled: other_return
+        half given back / unknown: settled
+        half given back / failed: settled
+        half given back / expired: settled
+        half given back / proposed: not_confirmed
+        given back, booked long ago / settled: returned
+        ");
         assert_eq!(verdict(settled(), &[], false), "", "an entry may still come");
     }
 }

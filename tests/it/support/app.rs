@@ -195,7 +195,7 @@ impl TestApp {
         let mut ear = Ear(Vec::new());
         let verified = audit(&store, &mut ear).await.unwrap();
         store.close().await;
-        assert_eq!(verified.differences as usize, ear.0.len());
+        assert_eq!(verified.differences, ear.0.len() as u64);
         ear.0
     }
 
