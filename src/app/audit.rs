@@ -144,11 +144,13 @@ impl Audit<'_> {
             Ok(order) => order,
             Err(error) => return self.finds(about, format!("its data cannot be read: {error}")),
         };
+        let read = |line| Line { line, detail: serde_json::from_str(&line.detail).unwrap_or_default() };
+        let lines: Vec<Line<'_>> = inspected.lines.iter().map(read).collect();
         let mut found = columns(&order, inspected);
-        found.extend(chain(&order, &inspected.order.audit_hash, &inspected.lines));
+        found.extend(chain(&order, &inspected.order.audit_hash, &lines));
         found.extend(payments(&order, inspected));
-        found.extend(confirmation(&order, &inspected.lines));
-        found.extend(reservations(&order, &inspected.reservations, &inspected.lines));
+        found.extend(confirmation(&order, &lines));
+        found.extend(reservations(&order, &inspected.reservations, &lines));
         for what in found {
             self.finds(about.clone(), what);
         }
@@ -178,6 +180,12 @@ impl Audit<'_> {
     }
 }
 
+/// An audit line with its detail read; what cannot be read agrees with nothing.
+struct Line<'a> {
+    line: &'a AuditLine,
+    detail: Value,
+}
+
 /// Where the columns say otherwise than the order, and where one message made two orders.
 fn columns(order: &Order, inspected: &Inspected) -> Vec<String> {
     let row = &inspected.order;
@@ -203,18 +211,17 @@ fn columns(order: &Order, inspected: &Inspected) -> Vec<String> {
 }
 
 /// Where the audit chain is broken.
-fn chain(order: &Order, head: &str, lines: &[AuditLine]) -> Vec<String> {
+fn chain(order: &Order, head: &str, lines: &[Line<'_>]) -> Vec<String> {
     let mut found = Vec::new();
-    let (mut previous, mut version) = (String::new(), 0);
-    let mut before: Option<Value> = None;
-    for line in lines {
+    let (mut previous, mut version) = ("", 0);
+    let mut before: Option<&Value> = None;
+    for Line { line, detail } in lines {
         if line.version != version + 1 {
             found.push(format!("audit line {} follows line {version}", line.version));
-        } else if !line.continues(&previous) {
+        } else if !line.continues(previous) {
             found.push(format!("audit line {} is not the one that was written there", line.version));
         }
-        let detail: Value = serde_json::from_str(&line.detail).unwrap_or_default();
-        let goes_on = match &before {
+        let goes_on = match before {
             None => detail["from"] == "none",
             Some(before) => {
                 let stood =
@@ -228,7 +235,7 @@ fn chain(order: &Order, head: &str, lines: &[AuditLine]) -> Vec<String> {
         }
         before = Some(detail);
         version = line.version;
-        line.hash.clone_into(&mut previous);
+        previous = &line.hash;
     }
     if version != order.version {
         found.push(format!("the newest audit line is {version}, and the order's version is {}", order.version));
@@ -236,7 +243,7 @@ fn chain(order: &Order, head: &str, lines: &[AuditLine]) -> Vec<String> {
     if previous != head {
         found.push("the newest audit line is not the one that the order names".to_owned());
     }
-    let ends = before.unwrap_or_default();
+    let ends = before.unwrap_or(&Value::Null);
     let states: Vec<&str> = order.payments.iter().map(|payment| payment.state.name()).collect();
     if ends["to"] != order.state.name() || ends["payments"] != serde_json::json!(states) {
         found.push(format!(
@@ -284,7 +291,7 @@ fn is_confirmed(state: &PaymentState) -> bool {
 }
 
 /// Where something goes to a bank that the payer has not confirmed exactly so.
-fn confirmation(order: &Order, lines: &[AuditLine]) -> Vec<String> {
+fn confirmation(order: &Order, lines: &[Line<'_>]) -> Vec<String> {
     let moved = order.payments.iter().any(|payment| is_confirmed(&payment.state));
     let digest = match &order.state {
         OrderState::Confirmed { digest, .. } => digest,
@@ -296,8 +303,7 @@ fn confirmation(order: &Order, lines: &[AuditLine]) -> Vec<String> {
         found.push("what it says now is not what its payer confirmed".to_owned());
     }
     // A hold after the first yes makes the payer answer again; the newest yes counts.
-    let confirmed = lines.iter().rev().find_map(|line| {
-        let detail: Value = serde_json::from_str(&line.detail).unwrap_or_default();
+    let confirmed = lines.iter().rev().find_map(|Line { line, detail }| {
         (line.event == "answered_yes" && detail["to"] == "confirmed").then(|| detail["digest"].as_str().map(str::to_owned))
     });
     match confirmed {
@@ -311,7 +317,7 @@ fn confirmation(order: &Order, lines: &[AuditLine]) -> Vec<String> {
 }
 
 /// Where the reservations against the limits are not what the payments' states say.
-fn reservations(order: &Order, reserved: &[Reservation], lines: &[AuditLine]) -> Vec<String> {
+fn reservations(order: &Order, reserved: &[Reservation], lines: &[Line<'_>]) -> Vec<String> {
     let mut found = Vec::new();
     for payment in &order.payments {
         let reservation = reserved.iter().find(|reservation| reservation.payment_key == payment.key.as_str());
@@ -344,9 +350,6 @@ fn reservations(order: &Order, reserved: &[Reservation], lines: &[AuditLine]) ->
     found
 }
 
-fn was_disputed(lines: &[AuditLine], payment: usize) -> bool {
-    lines.iter().any(|line| {
-        let detail: Value = serde_json::from_str(&line.detail).unwrap_or_default();
-        detail["payments"][payment] == "disputed"
-    })
+fn was_disputed(lines: &[Line<'_>], payment: usize) -> bool {
+    lines.iter().any(|Line { detail, .. }| detail["payments"][payment] == "disputed")
 }
