@@ -105,6 +105,10 @@ own_id! {
     /// Something to do outside.
     EffectId
 }
+own_id! {
+    /// A change of the directory or the limits that operators have to approve.
+    ChangeId
+}
 
 macro_rules! foreign_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -4,6 +4,8 @@
 //! lanes (what is under way comes to its end, nothing more is claimed), then the web, then the ledger, then the store. What does
 //! not end in time is left as it is, which is as safe as a crash: its row is still there.
 
+pub mod door;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::ledger::Ledger;
-use crate::app::{App, dispatch, expire, intake, watch};
+use crate::app::operate::Office;
+use crate::app::{App, dispatch, expire, intake, reconcile, watch};
 
 /// How long calls under way may take to end before the process stops all the same.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,6 +67,23 @@ impl Serving {
     /// The way to the ledger.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Compares the banks' entries with ours from time to time, and answers operators where nobody else can: on a SQLite database.
+    pub fn serve_operators(&self, office: Office) {
+        let (app, ledger, schedule) = (self.app.clone(), self.ledger.clone(), office.reconciling.clone());
+        let comparing = async move { reconcile::keep_reconciling(&app, &ledger, &schedule).await };
+        self.inward_tasks.spawn(self.inward.clone().run_until_cancelled_owned(comparing));
+        let Some(database) = self.app.store.file() else { return };
+        match door::open(database) {
+            Ok((listener, path)) => {
+                let open = door::keep_open(listener, path, self.app.clone(), self.ledger.clone(), office);
+                self.inward_tasks.spawn(self.inward.clone().run_until_cancelled_owned(open));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "operators cannot reach this process while it runs: no socket beside the database")
+            }
+        }
     }
 
     /// Serves pages on these listeners until the end.

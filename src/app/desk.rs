@@ -283,6 +283,10 @@ impl<'a> Desk<'a> {
             detail["limits"] = json!(self.app.limits_version);
             detail["screening"] = json!(self.app.screening.version());
         }
+        // What exactly was confirmed: an audit compares it with what the order says now.
+        if let (true, OrderState::Confirmed { digest, .. }) = (decision.reserves_limits, &decision.order.state) {
+            detail["digest"] = json!(digest);
+        }
         if let Some((operator, note)) = operator {
             detail["operator"] = json!(operator);
             detail["note"] = json!(note);
@@ -339,7 +343,7 @@ impl<'a> Desk<'a> {
         let released: Vec<&str> = self.released.iter().map(String::as_str).collect();
         self.tx.release(&released, self.now).await?;
         for payee in &self.halts {
-            self.tx.freeze_payee(payee).await?;
+            self.tx.freeze_payee(payee, "two definite answers of the bank about a payment contradict each other", self.now).await?;
         }
         self.tx.commit().await?;
         let committed = Committed {

@@ -2,11 +2,15 @@
 //!
 //! The operator names handles, since people read them; what is kept is the immutable id that a platform says the handle names. Once
 //! pinned, a handle stays with that id: if it later names another account, somebody else has taken it over, and the payee is frozen
-//! until an operator has looked. Registering the same directory again changes nothing, so every start does it.
+//! until an operator has looked. Registering the same directory again changes nothing, so every start does it. What a production start
+//! may register is decided in [`super::changes`].
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::App;
+use super::changes::PinnedAccount;
 use crate::entropy::Entropy;
 use crate::iban::Iban;
 use crate::ids::{AccountId, PayeeId, PlatformName};
@@ -44,7 +48,7 @@ pub struct PayeeHandle {
 }
 
 /// A hashtag under which a payee collects.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignEntry {
     /// The hashtag, with or without `#`.
     pub tag: String,
@@ -62,6 +66,16 @@ pub enum Finding {
     /// The handle was pinned to another account than the one it names now; the payee is frozen.
     #[error("{handle} on {platform} names another account than it did, so the payee {slug} is frozen until it is verified again")]
     Moved {
+        /// Which entry.
+        slug: String,
+        /// Where.
+        platform: PlatformName,
+        /// Which handle.
+        handle: String,
+    },
+    /// The handle of a new entry names another account than the operator says; it does not lead to the payee.
+    #[error("{handle} on {platform} names another account than the configuration says; the payee {slug} cannot be named by it")]
+    Another {
         /// Which entry.
         slug: String,
         /// Where.
@@ -150,7 +164,7 @@ pub async fn register(app: &App, payees: &[PayeeEntry], campaigns: &[CampaignEnt
             };
             let pinned = tx.pinned_account(&platform, &id, &handle).await?;
             if expected.or(pinned).is_some_and(|known| known != account) {
-                tx.freeze_payee(&id).await?;
+                tx.freeze_payee(&id, "a handle of it names another account than it did", app.clock.now()).await?;
                 findings.push(Finding::Moved { slug, platform, handle });
                 continue;
             }
@@ -199,6 +213,29 @@ impl PayeeEntry {
             frozen: false,
         }
     }
+}
+
+/// The accounts that a new entry's handles name, and what an operator should know about the others. Writes nothing.
+pub(super) async fn pin(app: &App, entry: &PayeeEntry) -> (Vec<PinnedAccount>, Vec<Finding>) {
+    let (mut pinned, mut findings) = (Vec::with_capacity(entry.accounts.len()), Vec::new());
+    for named in &entry.accounts {
+        let PayeeHandle { platform, handle, account: expected } = named.clone();
+        let slug = entry.slug.clone();
+        match look_up(app, named).await {
+            Found::Account(account) if expected.as_ref().is_none_or(|expected| *expected == account) => {
+                pinned.push(PinnedAccount { platform, account, handle });
+            }
+            Found::Account(_) => findings.push(Finding::Another { slug, platform, handle }),
+            Found::Nobody => findings.push(Finding::Nobody { slug, platform, handle }),
+            Found::NotAsked(why) => findings.push(Finding::NotLookedUp { slug, platform, handle, why }),
+        }
+    }
+    (pinned, findings)
+}
+
+/// The campaign with its hashtag as the store has it.
+pub(super) fn as_stored(campaign: &CampaignEntry) -> CampaignEntry {
+    CampaignEntry { tag: folded(&campaign.tag), ..campaign.clone() }
 }
 
 async fn look_up(app: &App, account: &PayeeHandle) -> Found {

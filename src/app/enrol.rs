@@ -162,7 +162,7 @@ pub async fn say(app: &App, ledger: &Ledger, mut enrolment: Enrolment, is_mine: 
     }
     let session = enrolment.session.clone();
     match ledger.decide(Work::Word { enrolment: Box::new(enrolment) }).await? {
-        Answer::Done(_) => {}
+        Answer::Done(_) | Answer::Said(_) => {}
         Answer::Void(reason) => tracing::info!(reason, "an enrolment did not link"),
     }
     let mut tx = app.store.begin_reading().await?;

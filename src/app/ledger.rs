@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::App;
 use super::desk::{Committed, Desk};
+use super::operate::{self, Act, Operator};
+use super::reconcile::{self, Found};
 use super::{enrol, intake};
 use crate::ids::{OrderId, PlatformName};
 use crate::order::{Event, Order};
@@ -50,6 +52,10 @@ pub(super) enum Work {
     Ended { turn: Turn },
     /// A browser session confirmed the account it enrols.
     Word { enrolment: Box<Enrolment> },
+    /// An operator does something.
+    Act { by: Operator, act: Act },
+    /// A bank's entries say otherwise than we do.
+    Differs { found: Box<Found> },
 }
 
 /// What came of it.
@@ -59,6 +65,8 @@ pub(super) enum Answer {
     Done(Option<Box<Order>>),
     /// It meant nothing in the state the order is in, or came from somebody who had lost the lease.
     Void(String),
+    /// Done, and this is to be said about it.
+    Said(String),
 }
 
 /// Why something was not committed.
@@ -148,7 +156,7 @@ impl Ledger {
     pub async fn happened(&self, order: OrderId, event: Event) -> Result<Option<Order>, LedgerError> {
         match self.decide(Work::Happened { order, event, turn: None }).await? {
             Answer::Done(order) => Ok(order.map(|order| *order)),
-            Answer::Void(_) => Ok(None),
+            Answer::Void(_) | Answer::Said(_) => Ok(None),
         }
     }
 
@@ -225,6 +233,14 @@ async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
                 Ok(()) => Answer::Done(None),
                 Err(why) => Answer::Void(why),
             },
+            Work::Act { by, act } => match operate::act(&mut desk, by, act).await? {
+                Ok(what) => Answer::Said(what),
+                Err(why) => Answer::Void(why),
+            },
+            Work::Differs { found } => match reconcile::take_difference(&mut desk, found).await? {
+                true => Answer::Done(None),
+                false => Answer::Void("said before".to_owned()),
+            },
         });
     }
     let (committed, orders) = desk.commit().await?;
@@ -236,12 +252,16 @@ fn turn_of(work: &Work) -> Option<&Turn> {
     match work {
         Work::Happened { turn, .. } => turn.as_ref(),
         Work::Ended { turn } => Some(turn),
-        Work::Received { .. } | Work::Word { .. } => None,
+        Work::Received { .. } | Work::Word { .. } | Work::Act { .. } | Work::Differs { .. } => None,
     }
 }
 
 fn order_of(work: &Work) -> Option<&OrderId> {
-    if let Work::Happened { order, .. } = work { Some(order) } else { None }
+    match work {
+        Work::Happened { order, .. } => Some(order),
+        Work::Act { act, .. } => act.order(),
+        _ => None,
+    }
 }
 
 fn with_orders(works: &[Work], answers: Vec<Answer>, orders: &HashMap<OrderId, Order>) -> Vec<Answer> {
@@ -251,7 +271,7 @@ fn with_orders(works: &[Work], answers: Vec<Answer>, orders: &HashMap<OrderId, O
         .zip(answers)
         .map(|(work, answer)| match answer {
             Answer::Done(_) => Answer::Done(order(work)),
-            void @ Answer::Void(_) => void,
+            other => other,
         })
         .collect()
 }

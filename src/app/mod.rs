@@ -8,10 +8,15 @@
 //!                        └───────────────── what the outside said ───────────┘
 //! ```
 //!
+//! Beside the way of a post: [`operate`] is what operators do, [`changes`] what needs two of them, [`reconcile`] compares the banks'
+//! entries with ours, and [`audit`] verifies a store from outside.
+//!
 //! Everything that decides goes through the [`ledger`]: it takes what has come in, opens one transaction, sits down at the
 //! [`desk`](self) with it, and commits orders, audit lines and effects together. Everything that acts outside is an effect that
 //! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
 
+pub mod audit;
+pub mod changes;
 mod confirm;
 mod desk;
 pub mod directory;
@@ -22,6 +27,8 @@ mod glance;
 mod hurry;
 pub mod intake;
 pub mod ledger;
+pub mod operate;
+pub mod reconcile;
 mod settle;
 pub mod task;
 pub mod view;

@@ -87,7 +87,7 @@ pub(super) async fn submit(
     let begun = Work::Happened { order: id.clone(), event, turn: Some(turn(effect, meanwhile)) };
     let order = match ledger.decide(begun).await? {
         Answer::Done(Some(order)) => order,
-        Answer::Done(None) => return end(ledger, effect, "there is no such order").await,
+        Answer::Done(None) | Answer::Said(_) => return end(ledger, effect, "there is no such order").await,
         Answer::Void(why) => return end(ledger, effect, &why).await,
     };
     // Only the commit of this very turn gives it back so; found `Submitting` in another's, it has become `Unknown`, and whatever is

@@ -26,7 +26,7 @@ async fn say_what_waits(app: &App) -> Result<(), StoreError> {
     let waiting = app.store.begin_reading().await?.pending_by_lane().await?;
     for (lane, waiting) in waiting {
         if lane == OPERATOR_LANE {
-            tracing::error!(waiting, "calls for an operator are open; they stand in the table effects, lane operator");
+            tracing::error!(waiting, "calls for an operator are open: obole operator list");
         } else if !app.signals.has_lane(&lane) {
             tracing::error!(lane, waiting, "work waits for a platform or bank that is not configured");
         }

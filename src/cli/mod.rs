@@ -3,9 +3,11 @@
 //! Without a word, `obole` starts the sandbox: itself, a small town and a small bank, with no configuration and no account
 //! anywhere. Every command ends with a code of [`crate::exit::ExitCode`], and every mistake with one sentence on standard error.
 
+mod audit;
 mod check_config;
 mod input;
 mod language;
+mod operator;
 mod parse;
 mod reading;
 mod replay;
@@ -49,6 +51,10 @@ enum Word {
     Simulate(simulate::SimulateArgs),
     /// Measure what it costs, beside what it could cost at best
     Bench(bench::BenchArgs),
+    /// See what waits for a human, look into it, and decide
+    Operator(operator::OperatorArgs),
+    /// Verify every order, sum and audit chain of a database, and change nothing
+    Audit(audit::AuditArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Show the words of the order language; check and try a language file
@@ -100,6 +106,8 @@ pub fn main() -> ExitCode {
             Some(Word::Parse(args)) => parse::parse(&args),
             Some(Word::Language(args)) => language::language(&args),
             Some(Word::Bench(args)) => bench::bench(args),
+            Some(Word::Operator(args)) => operator::operator(args, &line.log).await,
+            Some(Word::Audit(args)) => audit::audit(args, &line.log).await,
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }
     })

@@ -1,7 +1,7 @@
 //! `obole run`: the production start, with real platforms and real banks.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
@@ -9,7 +9,10 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
+use crate::app::changes::{self, Taken};
 use crate::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
+use crate::app::operate::Office;
+use crate::app::reconcile::Schedule;
 use crate::app::{App, CodeSecret, Parts};
 use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
@@ -60,37 +63,30 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     }
     let listen = args.listen.unwrap_or_else(|| config.web.listen.to_string());
     let listeners = bind(&listen).await?;
-    let location = match &args.data {
-        Some(directory) => {
-            std::fs::create_dir_all(directory)
-                .with_context(|| format!("cannot make the data directory {}", directory.display()))?;
-            Location::Sqlite(directory.join("obole.db"))
-        }
-        None => config.store.location().clone(),
-    };
+    if let Some(directory) = &args.data {
+        std::fs::create_dir_all(directory).with_context(|| format!("cannot make the data directory {}", directory.display()))?;
+    }
+    let location = location(&config, args.data.as_deref());
     let store = Store::open(&location, Ground::Production).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let app = App::new(Parts {
-        store,
-        platforms: connect_platforms(&config).await?,
-        banks: connect_banks(&config, &clock, &entropy)?,
-        clock,
-        entropy,
-        policy: Policy { limits: config.limits.clone(), timing: config.timing.clone(), ..Policy::default() },
-        screening: screening(&config),
-        secret: CodeSecret::new(*config.secrets.key.expose_secret()),
-        public_url: config.web.public_url.to_string(),
-    });
+    let app = put_together(&config, store, connect_platforms(&config).await?).await?;
     let (payees, campaigns) = entries(&config);
-    for finding in directory::register(&app, &payees, &campaigns).await? {
+    let Taken { findings, proposed, waiting } = changes::take_configuration(&app, &payees, &campaigns, &config.limits).await?;
+    for finding in findings {
         tracing::warn!(%finding, "something about the payee directory");
+    }
+    for (id, change) in proposed {
+        tracing::warn!(change.id = %id, "the configuration changes what two operators have to approve; until then the old holds");
+        say(&format!("not in force yet, change {id}: {change}"));
+    }
+    if waiting > 0 {
+        say(&format!("{waiting} changes wait for two operators: obole operator list, obole operator approve ID --as NAME"));
     }
     let withdrawn = directory::withdraw_all_but(&app, &payees, &campaigns).await?;
     if withdrawn > 0 {
         tracing::warn!(withdrawn, "accounts and campaigns that the configuration does not name any more are withdrawn");
     }
     let serving = Serving::start(app.clone());
+    serving.serve_operators(office(&config)?);
     let mut pages = web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages());
     // Whoever reaches a loopback address is this machine's proxy, and says on whose behalf.
     pages.behind_proxy = config.web.listen.ip().is_loopback();
@@ -101,6 +97,45 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     tracing::info!("stopping: what is under way comes to its end, everything else is kept");
     serving.stop().await;
     Ok(())
+}
+
+/// Where the database is: in `--data`, or where the configuration says.
+pub(super) fn location(config: &Config, data: Option<&Path>) -> Location {
+    match data {
+        Some(directory) => Location::Sqlite(directory.join("obole.db")),
+        None => config.store.location().clone(),
+    }
+}
+
+/// An application over this store, with the banks of the configuration and the limits in force.
+pub(super) async fn put_together(config: &Config, store: Store, platforms: Vec<Arc<dyn Platform>>) -> anyhow::Result<Arc<App>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let limits = changes::limits_in_force(&store).await?.unwrap_or_else(|| config.limits.clone());
+    Ok(App::new(Parts {
+        store,
+        platforms,
+        banks: connect_banks(config, &clock, &entropy)?,
+        clock,
+        entropy,
+        policy: Policy { limits, timing: config.timing.clone(), ..Policy::default() },
+        screening: screening(config),
+        secret: CodeSecret::new(*config.secrets.key.expose_secret()),
+        public_url: config.web.public_url.to_string(),
+    }))
+}
+
+/// How operators are served.
+pub(super) fn office(config: &Config) -> anyhow::Result<Office> {
+    let names = config.operators.names.iter().map(|name| name.parse().map_err(|why| anyhow::anyhow!("operators.names: {why}")));
+    let (usual, set) = (Schedule::default(), &config.reconcile);
+    let reconciling = Schedule {
+        every: set.every.unwrap_or(usual.every),
+        account_every: set.account_every.unwrap_or(usual.account_every),
+        booking_delay: set.booking_delay.unwrap_or(usual.booking_delay),
+        look_back: set.look_back.unwrap_or(usual.look_back),
+    };
+    Ok(Office { operators: names.collect::<anyhow::Result<_>>()?, reconciling })
 }
 
 fn screening(config: &Config) -> Arc<dyn Screening> {
@@ -219,4 +254,26 @@ fn entries(config: &Config) -> (Vec<PayeeEntry>, Vec<CampaignEntry>) {
         goal: campaign.goal,
     });
     (payees.collect(), campaigns.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_shows_how_often_things_are_compared_by_default() {
+        let example = include_str!("../../obole.example.toml");
+        let section = example.split("[reconcile]").nth(1).and_then(|rest| rest.split("\n# Who may be paid").next()).unwrap();
+        let shown = section.replace("# every_", "every_").replace("# account_", "account_");
+        let shown = shown.replace("# booking_", "booking_").replace("# look_", "look_");
+        let key = ("OBOLE_SECRETS_KEY", "00".repeat(32));
+        let token = ("OBOLE_PLATFORMS_MASTODON_ACCESS_TOKEN", "hush".to_owned());
+        let environment: Environment = [key, token].map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let read = |text: &str| Config::read("obole.toml", text, Path::new("/nowhere"), &environment).unwrap();
+        let set = read(&example.replace(section, &shown));
+        assert!(set.reconcile.every.is_some() && set.reconcile.look_back.is_some() && set.reconcile.booking_delay.is_some());
+        assert_eq!(office(&set).unwrap(), Office::default());
+        let named = read(&example.replace("# names = \"ana, bob…\"", "names = \"Ana, bob\""));
+        assert_eq!(office(&named).unwrap().operators.len(), 2);
+    }
 }

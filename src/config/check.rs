@@ -8,8 +8,9 @@ use url::Url;
 
 use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
 use super::sections::{
-    BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, PayeeIdentitySection,
-    PayeeSection, PlatformSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
+    BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
+    PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection,
+    WebSection,
 };
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
@@ -33,6 +34,8 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<
     let limits = limits(reader, &mut root);
     let timing = timing(reader, &mut root);
     let screening = screening(reader, &mut root);
+    let operators = operators(reader, &mut root);
+    let reconcile = reconcile(reader, &mut root);
     let mut slugs = BTreeSet::new();
     let payees = payees(reader, &mut root, &platform_names, &mut slugs);
     let campaigns = campaigns(reader, &mut root, &slugs);
@@ -46,6 +49,8 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<
         limits: limits?,
         timing: timing?,
         screening: screening?,
+        operators: operators?,
+        reconcile: reconcile?,
         payees: payees?,
         campaigns: campaigns?,
         warnings: Vec::new(),
@@ -287,6 +292,32 @@ fn screening(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Screeni
     reader.finish(section);
     let list = sanctions_list?.map(|((path, list), _)| (path, list));
     Ok(ScreeningSection { sanctions_list: list })
+}
+
+fn operators(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<OperatorsSection> {
+    let mut section = reader.section(root, "operators");
+    let names = reader.or(&mut section, "names", Form::Text, Vec::new(), |text| {
+        let names: Vec<String> = text.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase).collect();
+        let distinct: BTreeSet<&String> = names.iter().collect();
+        match distinct.len() {
+            0 | 1 => Err("has to name two operators or more, e.g. \"ana, bob\": some acts need two".to_owned()),
+            number if number < names.len() => Err("names somebody twice".to_owned()),
+            _ => Ok(names),
+        }
+    });
+    reader.finish(section);
+    Ok(OperatorsSection { names: names? })
+}
+
+fn reconcile(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<ReconcileSection> {
+    let mut section = reader.section(root, "reconcile");
+    let mut time = |key| Ok(reader.optional(&mut section, key, Form::Whole, seconds)?.map(|(time, _)| time));
+    let every = time("every_seconds");
+    let account_every = time("account_every_seconds");
+    let booking_delay = time("booking_delay_seconds");
+    let look_back = time("look_back_seconds");
+    reader.finish(section);
+    Ok(ReconcileSection { every: every?, account_every: account_every?, booking_delay: booking_delay?, look_back: look_back? })
 }
 
 fn payees(

@@ -19,14 +19,15 @@ use toml::de::DeTable;
 pub use mistake::{ConfigError, Mistake};
 pub use reader::Environment;
 pub use sections::{
-    BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, PayeeIdentitySection,
-    PayeeSection, PlatformSection, SecretsSection, StoreSection, WebSection,
+    BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
+    PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, SecretsSection, StoreSection, WebSection,
 };
 
 use reader::{Reader, Section};
 
 /// Variables with our prefix that are read elsewhere (by `cli` and `telemetry`).
-const OTHER_VARIABLES: [&str; 5] = ["OBOLE_CONFIG", "OBOLE_DATA", "OBOLE_LISTEN", "OBOLE_LOG", "OBOLE_LOG_FORMAT"];
+const OTHER_VARIABLES: [&str; 6] =
+    ["OBOLE_CONFIG", "OBOLE_DATA", "OBOLE_LISTEN", "OBOLE_LOG", "OBOLE_LOG_FORMAT", "OBOLE_OPERATOR"];
 
 impl Config {
     /// Reads the file, with `environment` on top.

@@ -38,6 +38,10 @@ pub struct Config {
     pub timing: Timing,
     /// Whom not to pay, and for whom not to.
     pub screening: ScreeningSection,
+    /// Who operates it.
+    pub operators: OperatorsSection,
+    /// How the banks' entries are compared with ours.
+    pub reconcile: ReconcileSection,
     /// Who may be paid.
     pub payees: Vec<PayeeSection>,
     /// What is collected for.
@@ -164,6 +168,26 @@ impl BerlinGroupProduct {
 pub struct ScreeningSection {
     /// The sanctions list, read, and where it was read from.
     pub sanctions_list: Option<(PathBuf, SanctionsList)>,
+}
+
+/// `[operators]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperatorsSection {
+    /// Their names; empty means that any name will do.
+    pub names: Vec<String>,
+}
+
+/// `[reconcile]`. What is not set is as usual.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReconcileSection {
+    /// From one cycle to the next.
+    pub every: Option<Duration>,
+    /// From one reading of an account's entries to the next.
+    pub account_every: Option<Duration>,
+    /// How long after a settlement its entry may still be missing.
+    pub booking_delay: Option<Duration>,
+    /// How far back entries are read.
+    pub look_back: Option<Duration>,
 }
 
 /// `[[payees]]`: an entry of the directory that the operator approves by writing it here.

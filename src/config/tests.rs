@@ -60,6 +60,8 @@ fn the_example_names_every_key() {
 #[test]
 fn defaults_shown_in_the_example_are_the_defaults() {
     let setting = |line: &str| match line.strip_prefix("# ") {
+        // A list of names that this machine does not have.
+        Some(rest) if rest.starts_with("sanctions_list") => line.to_owned(),
         Some(rest) if rest.contains(" = ") && !rest.contains('…') && !rest.contains("_file = ") => rest.to_owned(),
         _ => line.to_owned(),
     };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Order;
 use super::state::Rejection;
 use crate::clock::{Timestamp, later};
@@ -10,7 +12,8 @@ use crate::people::Class;
 use crate::planted::planted;
 
 /// How much, how often. All amounts in minor units of [`Limits::currency`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// The only currency served: what the rails and the payers' accounts hold.
     pub currency: Currency,

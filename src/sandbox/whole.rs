@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::person::Sandbox;
 use super::seed::{self, Seeded};
 use super::{bank, playground, town};
+use crate::app::operate::Office;
 use crate::app::{App, CodeSecret, Parts, directory};
 use crate::bank::berlin_group::{self, BerlinGroup};
 use crate::bank::fake::{FakeBank, Settings};
@@ -119,6 +120,7 @@ pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
         tracing::warn!(%finding, "something about the payee directory");
     }
     let serving = Serving::start(app.clone());
+    serving.serve_operators(Office::default());
     Ok(Whole { app, serving, sandbox, seeded, servers, town, bank })
 }
 

@@ -221,8 +221,10 @@ fn told(world: &World) {
     }
     let mut hinted = world.book().hinted.clone();
     hinted.sort();
+    // A repetition under one key is one hint; the town forgets a key after an hour, and so may say it twice.
+    let day = Duration::from_secs(23 * 3600);
     let too_soon =
-        hinted.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < later(pair[0].1, Duration::from_secs(23 * 3600)));
+        hinted.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].2 != pair[1].2 && pair[1].1 < later(pair[0].1, day));
     if let Some(pair) = too_soon {
         world.violate(format!("I13: {} was hinted at twice within a day", pair[0].0));
     }

@@ -431,7 +431,7 @@ impl Run {
                 let mut tx = self.store.begin().await?;
                 let found = tx.payee_by_slug(PAYEES[payee]).await?;
                 if let Some(payee) = &found {
-                    tx.freeze_payee(&payee.id).await?;
+                    tx.freeze_payee(&payee.id, "simulated", self.world.now()).await?;
                 }
                 tx.commit().await?;
                 let now = self.world.now();

@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::StoreError;
 use super::engine::{Row, Tx, args, sql, sql_rows};
+use crate::clock::Timestamp;
 use crate::ids::{AccountId, PayeeId, PlatformName};
 use crate::money::Money;
 use crate::people::{Campaign, Payee, PayeeIdentity};
 
-fn payee(row: &Row) -> Result<Payee, StoreError> {
+pub(super) fn payee(row: &Row) -> Result<Payee, StoreError> {
     Ok(Payee {
         id: row.parsed("payee_id")?,
         legal_name: row.text("legal_name")?,
@@ -130,9 +131,10 @@ impl Tx {
         rows.first().map(|row| row.text("account").map(AccountId)).transpose()
     }
 
-    /// Marks a payee as not payable until verified again.
-    pub(crate) async fn freeze_payee(&mut self, payee: &PayeeId) -> Result<(), StoreError> {
-        self.run(sql!("UPDATE payees SET frozen = 1 WHERE id = $1"), args![payee.as_str()]).await?;
+    /// Marks a payee as not payable until verified again. Of several reasons the first is kept.
+    pub(crate) async fn freeze_payee(&mut self, payee: &PayeeId, why: &str, now: Timestamp) -> Result<(), StoreError> {
+        let statement = sql!("UPDATE payees SET frozen = 1, frozen_why = $2, frozen_at = $3 WHERE id = $1 AND frozen = 0");
+        self.run(statement, args![payee.as_str(), why, now.as_microsecond()]).await?;
         Ok(())
     }
 
@@ -177,7 +179,7 @@ fn identity(row: &Row) -> Result<PayeeIdentity, StoreError> {
     })
 }
 
-fn campaign(row: &Row) -> Result<Campaign, StoreError> {
+pub(super) fn campaign(row: &Row) -> Result<Campaign, StoreError> {
     let goal = match (row.optional_int("goal_minor")?, row.optional_text("currency")?) {
         (Some(minor), Some(code)) => {
             let currency = code.parse().map_err(|error| StoreError::Meaningless { column: "currency", why: format!("{error}") })?;

@@ -200,6 +200,28 @@ impl Engine {
         }
     }
 
+    /// Pools that only read, from a store that is there and that others may be using.
+    pub(crate) async fn open_reading(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
+                let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+                Ok(Engine::Sqlite { writer: readers.clone(), readers })
+            }
+            Location::Memory => Engine::open(location).await,
+            Location::Postgres(url) => {
+                let pool = PgPoolOptions::new()
+                    .max_connections(2)
+                    .after_connect(|connection, _| {
+                        Box::pin(async move { connection.execute("SET default_transaction_read_only = on").await.map(|_| ()) })
+                    })
+                    .connect(url)
+                    .await?;
+                Ok(Engine::Postgres(pool))
+            }
+        }
+    }
+
     /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         match self {

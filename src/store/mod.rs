@@ -5,15 +5,20 @@
 //! holds to that.
 //!
 //! The rooms: [`posts`] what came in; [`people`] who may pay; [`directory`] who may be paid; [`orders`] orders, payments, limits and
-//! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read. `engine` is the surface to the databases.
+//! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read; [`operators`] what operators look at and do;
+//! [`statements`] what reconciliation compares; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
+//! databases.
 
 pub mod directory;
 pub mod effects;
 pub(crate) mod engine;
+pub mod inspection;
+pub mod operators;
 pub mod orders;
 pub mod people;
 pub mod posts;
 pub mod reports;
+pub mod statements;
 
 use std::borrow::Cow;
 use std::fs::{File, TryLockError};
@@ -89,6 +94,8 @@ pub struct Store {
     engine: Engine,
     /// Held as long as the store is open: a SQLite file serves one process.
     sole_user: Option<Arc<File>>,
+    /// The SQLite file.
+    file: Option<Arc<Path>>,
 }
 
 impl Store {
@@ -102,7 +109,8 @@ impl Store {
             Engine::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
             Engine::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
         }
-        let store = Store { engine, sole_user: sole };
+        let file = if let Location::Sqlite(path) = location { Some(Arc::from(path.as_path())) } else { None };
+        let store = Store { engine, sole_user: sole, file };
         store.claim_ground(ground).await?;
         if store.sole_user.is_some() {
             let mut tx = store.begin().await?;
@@ -110,6 +118,11 @@ impl Store {
             tx.commit().await?;
         }
         Ok(store)
+    }
+
+    /// The SQLite file that this process alone serves; `None` for a store that others reach by themselves.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// A transaction that may write.
@@ -177,6 +190,7 @@ macro_rules! steps {
             (4, "posts", include_str!(concat!("../../migrations/", $folder, "/0004_posts.sql"))),
             (5, "orders", include_str!(concat!("../../migrations/", $folder, "/0005_orders.sql"))),
             (6, "effects", include_str!(concat!("../../migrations/", $folder, "/0006_effects.sql"))),
+            (7, "operators", include_str!(concat!("../../migrations/", $folder, "/0007_operators.sql"))),
         ]
     };
 }

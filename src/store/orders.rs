@@ -54,7 +54,11 @@ impl AuditLine {
 
 fn chain(previous: &str, order: &OrderId, version: i64, at: Timestamp, event: &str, detail: &str) -> String {
     let (version, at) = (version.to_string(), at.as_microsecond().to_string());
-    let parts = ["obole-audit-v1", previous, order.as_str(), &version, &at, event, detail];
+    chained(&["obole-audit-v1", previous, order.as_str(), &version, &at, event, detail])
+}
+
+/// The hash of a line of a chain; every part is preceded by its length, so no two different lines hash the same text.
+pub(super) fn chained(parts: &[&str]) -> String {
     let hasher = parts
         .iter()
         .fold(Sha256::new(), |hasher, part| hasher.chain_update((part.len() as u64).to_be_bytes()).chain_update(part.as_bytes()));
@@ -272,7 +276,8 @@ impl Tx {
     }
 
     /// Reserves an order's payments against the limits of its payer and of the account, in the statement that checks them: all or
-    /// none. Says which limit does not hold them. The payer's rows have to be held ([`Tx::lock_people`]).
+    /// none. What was released before, by a hold after the first confirmation, is taken anew. Says which limit does not hold them. The
+    /// payer's rows have to be held ([`Tx::lock_people`]).
     pub(crate) async fn reserve(
         &mut self,
         order: &Order,
@@ -295,7 +300,10 @@ impl Tx {
                            AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $9
                AND 1 + (SELECT COUNT(DISTINCT order_id) FROM reservations
                         WHERE (person_id = $3 OR iban = $4) AND released_at IS NULL
-                          AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $10"
+                          AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $10
+             ON CONFLICT (payment_key) DO UPDATE SET person_id = excluded.person_id, iban = excluded.iban,
+               amount_minor = excluded.amount_minor, reserved_at = excluded.reserved_at, released_at = NULL
+             WHERE reservations.released_at IS NOT NULL"
         );
         let rows: Vec<_> =
             order.payments.iter().map(|payment| json!({ "key": payment.key, "amount": payment.amount.minor })).collect();

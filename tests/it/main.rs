@@ -8,6 +8,8 @@ mod lifecycle;
 mod order;
 
 #[cfg(feature = "service")]
+mod audit;
+#[cfg(feature = "service")]
 mod bank;
 #[cfg(feature = "service")]
 mod bench;
@@ -22,7 +24,11 @@ mod language_pages;
 #[cfg(feature = "service")]
 mod mastodon;
 #[cfg(feature = "service")]
+mod operate;
+#[cfg(feature = "service")]
 mod person;
+#[cfg(feature = "service")]
+mod reconcile;
 #[cfg(feature = "service")]
 mod replay;
 #[cfg(feature = "service")]

@@ -19,14 +19,36 @@ use crate::money::{Currency, Money};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
     AccountOpened(Account),
-    PaymentReceived { id: PaymentId, instruction: Instruction },
-    PaymentMoved { id: PaymentId, status: Status, reason: Option<Reason>, phase: Phase },
-    PaymentReturned { id: PaymentId },
+    PaymentReceived {
+        id: PaymentId,
+        instruction: Instruction,
+    },
+    PaymentMoved {
+        id: PaymentId,
+        status: Status,
+        reason: Option<Reason>,
+        phase: Phase,
+    },
+    PaymentReturned {
+        id: PaymentId,
+    },
     Booked(Movement),
+    /// A booking that is gone, which no bank does (`misbook`).
+    Unbooked {
+        payment: PaymentId,
+    },
     AuthorisationStarted(Authorisation),
-    AuthorisationMoved { id: AuthorisationId, status: ScaStatus },
+    AuthorisationMoved {
+        id: AuthorisationId,
+        status: ScaStatus,
+    },
     ConsentReceived(Consent),
-    ConsentMoved { id: ConsentId, status: ConsentStatus, grant: Option<Grant>, ends_at: Timestamp },
+    ConsentMoved {
+        id: ConsentId,
+        status: ConsentStatus,
+        grant: Option<Grant>,
+        ends_at: Timestamp,
+    },
 }
 
 /// Something that happens by itself when its time comes.
@@ -111,6 +133,7 @@ impl Book {
                 }
             }
             Change::Booked(movement) => self.post(at, movement),
+            Change::Unbooked { payment } => self.take_out(&payment),
             Change::AuthorisationStarted(authorisation) => self.start_authorisation(authorisation),
             Change::AuthorisationMoved { id, status } => {
                 if let Some(authorisation) = self.authorisations.get_mut(&id) {
@@ -192,6 +215,18 @@ impl Book {
             folder.lines.push(Line { movement: index, debit, balance_after_minor: folder.booked_minor });
         }
         self.movements.push((at, movement));
+    }
+
+    /// Takes the lines of a payment out of every statement; what was booked after them stands as it stood.
+    fn take_out(&mut self, payment: &PaymentId) {
+        let is_its =
+            |index: usize| self.movements.get(index).is_some_and(|(_, movement)| movement.payment.as_ref() == Some(payment));
+        for folder in self.folders.values_mut() {
+            for line in folder.lines.extract_if(.., |line| is_its(line.movement)) {
+                let minor = self.movements.get(line.movement).map_or(0, |(_, movement)| movement.amount.minor);
+                folder.booked_minor += if line.debit { minor } else { -minor };
+            }
+        }
     }
 
     fn start_authorisation(&mut self, authorisation: Authorisation) {
@@ -278,6 +313,11 @@ impl Book {
 
     pub(super) fn consents_of(&self, login: &str) -> impl Iterator<Item = &Consent> {
         self.consents_by_login.get(login).into_iter().flatten().filter_map(|id| self.consents.get(id))
+    }
+
+    /// The first booking of a payment.
+    pub(super) fn booking_of(&self, payment: &PaymentId) -> Option<&Movement> {
+        self.movements.iter().map(|(_, movement)| movement).find(|movement| movement.payment.as_ref() == Some(payment))
     }
 
     pub(super) fn movement_count(&self) -> usize {

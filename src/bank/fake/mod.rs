@@ -16,6 +16,7 @@ mod book;
 mod consent;
 mod fault;
 mod journal;
+mod misbook;
 mod payment;
 mod port;
 mod rules;

@@ -211,7 +211,7 @@ impl Desk<'_> {
         [Change::Booked(self.transfer(id, wish)), moved(id, Status::Acsc, None, Phase::Ended)]
     }
 
-    fn transfer(&self, id: &PaymentId, wish: &Instruction) -> Movement {
+    pub(super) fn transfer(&self, id: &PaymentId, wish: &Instruction) -> Movement {
         let debtor_name = self.book.folder(&wish.debtor).map_or_else(String::new, |folder| folder.account.name.clone());
         let here = self.book.folder(&wish.creditor).is_some();
         Movement {

@@ -126,6 +126,79 @@ impl TestApp {
         self.serving = Some(serving);
     }
 
+    /// Where the story's database is.
+    pub(crate) fn location(&self) -> &Location {
+        self.database.as_ref().unwrap().location()
+    }
+
+    /// Somebody with a hand in the database.
+    pub(crate) async fn tampers(&self, statement: &str) {
+        use sqlx::{Connection as _, Executor as _};
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        match self.location() {
+            Location::Sqlite(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).foreign_keys(false);
+                let mut hand = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                hand.execute(statement).await.unwrap();
+                hand.close().await.unwrap();
+            }
+            Location::Postgres(url) => {
+                let mut hand = sqlx::PgConnection::connect(url).await.unwrap();
+                hand.execute(statement).await.unwrap();
+                hand.close().await.unwrap();
+            }
+            Location::Memory => panic!("nobody reaches a database in memory"),
+        }
+    }
+
+    /// Lets operators in, as a start of the service does.
+    pub(crate) fn serves_operators(&self) {
+        self.serving.as_ref().unwrap().serve_operators(obole::app::operate::Office::default());
+    }
+
+    /// What an operator asks for, and the answer.
+    pub(crate) async fn operator_asks(&self, request: obole::app::operate::Request) -> obole::app::operate::Response {
+        let office = obole::app::operate::Office::default();
+        obole::app::operate::perform(&self.app, self.ledger(), &office, request).await.unwrap()
+    }
+
+    /// What an operator does: the sentence about what is done, or about why not.
+    pub(crate) async fn operator_does(&self, name: &str, act: obole::app::operate::Act) -> Result<String, String> {
+        use obole::app::operate::{Request, Response};
+        match self.operator_asks(Request::Act { by: name.parse().unwrap(), act }).await {
+            Response::Done(what) => Ok(what),
+            Response::Refused(why) => Err(why),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What waits for an operator: kind and id.
+    pub(crate) async fn waiting(&self) -> Vec<obole::app::operate::Matter> {
+        match self.operator_asks(obole::app::operate::Request::List).await {
+            obole::app::operate::Response::Matters(matters) => matters,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What an audit from outside finds, as sentences, while this application runs.
+    pub(crate) async fn audit_finds(&self) -> Vec<String> {
+        use obole::app::audit::{Difference, Watcher, audit};
+        struct Ear(Vec<String>);
+        impl Watcher for Ear {
+            fn begins(&mut self, _: u64) {}
+            fn reads(&mut self, _: u64) {}
+            fn finds(&mut self, difference: Difference) {
+                self.0.push(difference.to_string());
+            }
+        }
+        let store = Store::open_reading(self.location()).await.unwrap();
+        let mut ear = Ear(Vec::new());
+        let verified = audit(&store, &mut ear).await.unwrap();
+        store.close().await;
+        assert_eq!(verified.differences, ear.0.len() as u64);
+        ear.0
+    }
+
     pub(crate) fn ledger(&self) -> &Ledger {
         self.serving.as_ref().unwrap().ledger()
     }

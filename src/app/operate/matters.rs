@@ -1,0 +1,146 @@
+//! What waits for a human, each with what can be done about it.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::App;
+use super::super::changes::Change;
+use super::super::task::Task;
+use crate::clock::Timestamp;
+use crate::order::{Effect, Hold, Order, OrderState, PaymentState};
+use crate::store::StoreError;
+use crate::store::operators::{ChangeRow, OpenCall, PayeeRow};
+
+/// What kind of thing waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatterKind {
+    /// Somebody was called and has not answered.
+    Call,
+    /// An order is stopped.
+    Held,
+    /// Nobody knows what became of a payment, and asking has come to its end.
+    Unknown,
+    /// Two definite answers about a payment contradict each other.
+    Disputed,
+    /// Nothing goes to a payee.
+    FrozenPayee,
+    /// A change needs two operators.
+    Change,
+}
+
+impl MatterKind {
+    /// The word for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            MatterKind::Call => "call",
+            MatterKind::Held => "held order",
+            MatterKind::Unknown => "unknown payment",
+            MatterKind::Disputed => "disputed payment",
+            MatterKind::FrozenPayee => "frozen payee",
+            MatterKind::Change => "proposed change",
+        }
+    }
+}
+
+/// Something that waits for a human.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matter {
+    /// What kind of thing.
+    pub kind: MatterKind,
+    /// What an operator names it by: an order's id, `payee:SLUG`, `call:ID`, a change's id.
+    pub id: String,
+    /// The order it is about.
+    pub order: Option<String>,
+    /// The payment's place in it.
+    pub payment: Option<u16>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// What, in one sentence.
+    pub what: String,
+    /// What can be done about it: commands after `obole operator`.
+    pub can: Vec<String>,
+}
+
+/// The most of each kind that a list shows; more than that is not read by anybody.
+const MOST: i64 = 500;
+
+/// Everything that waits, urgent things first.
+pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
+    let mut tx = app.store.begin_reading().await?;
+    let mut matters: Vec<Matter> = tx.open_calls(None, MOST).await?.iter().map(of_call).collect();
+    let doubtful = tx.doubtful_orders(MOST).await?;
+    for order in tx.read_orders(&doubtful.iter().collect::<Vec<_>>()).await? {
+        matters.extend(of_payments(&order));
+    }
+    let held = tx.all_held_orders(MOST).await?;
+    matters.extend(tx.read_orders(&held.iter().collect::<Vec<_>>()).await?.iter().filter_map(of_held));
+    matters.extend(tx.payee_rows(true).await?.iter().map(of_payee));
+    for row in tx.open_changes().await? {
+        matters.push(of_change(&row)?);
+    }
+    Ok(matters)
+}
+
+fn of_call(call: &OpenCall) -> Matter {
+    let (payment, what) = match serde_json::from_str(&call.data) {
+        Ok(Task::Order { effect: Effect::CallOperator { payment, what } }) => (payment, what),
+        _ => (None, "a call that cannot be read".to_owned()),
+    };
+    let order = call.order.as_ref().map(ToString::to_string);
+    let mut can: Vec<String> = order.iter().map(|order| format!("show {order}")).collect();
+    can.push(format!("resolve call:{} --note …", call.id));
+    Matter { kind: MatterKind::Call, id: format!("call:{}", call.id), order, payment, since: Some(call.since), what, can }
+}
+
+fn of_payments(order: &Order) -> Vec<Matter> {
+    let matter = |payment: &crate::order::Payment| {
+        let (kind, since, what) = match &payment.state {
+            PaymentState::Unknown { submitted_at, why, with_operator: true, .. } => {
+                (MatterKind::Unknown, *submitted_at, format!("{} to {}: {why}", payment.amount, payment.payee.legal_name))
+            }
+            PaymentState::Disputed { at, recorded, contradiction } => {
+                let what =
+                    format!("{} to {}: recorded as {recorded}, then {contradiction}", payment.amount, payment.payee.legal_name);
+                (MatterKind::Disputed, *at, what)
+            }
+            _ => return None,
+        };
+        let id = order.id.to_string();
+        let can = vec![format!("show {id}"), format!("resolve {id} --payment {} --paid|--not-paid --note …", payment.index)];
+        Some(Matter { kind, id: id.clone(), order: Some(id), payment: Some(payment.index), since: Some(since), what, can })
+    };
+    order.payments.iter().filter_map(matter).collect()
+}
+
+fn of_held(order: &Order) -> Option<Matter> {
+    let OrderState::Held { why, since, until } = &order.state else { return None };
+    let reason = match why {
+        Hold::LookAlike { of } => format!("it looks like order {of}, whose outcome is not known"),
+        Hold::Screening { finding } => format!("screening: {finding}"),
+        Hold::Operator { by, note } => format!("held by {by}: {note}"),
+    };
+    let id = order.id.to_string();
+    let what = format!("{}, {reason}; expires {until}", order.total);
+    let can = vec![format!("show {id}"), format!("release {id}")];
+    Some(Matter { kind: MatterKind::Held, id: id.clone(), order: Some(id), payment: None, since: Some(*since), what, can })
+}
+
+fn of_payee(row: &PayeeRow) -> Matter {
+    let id = format!("payee:{}", row.slug);
+    let why = row.frozen_why.as_deref().unwrap_or("frozen before reasons were kept");
+    let what = format!("{}: {why}", row.payee.legal_name);
+    let can = vec![format!("release {id} --note …")];
+    Matter { kind: MatterKind::FrozenPayee, id, order: None, payment: None, since: row.frozen_at, what, can }
+}
+
+fn of_change(row: &ChangeRow) -> Result<Matter, StoreError> {
+    let change = Change::read(&row.data)?;
+    let who = match &row.first {
+        Some(first) => format!("{first} is for it, a second operator is missing"),
+        None => "came with the configuration, two operators are missing".to_owned(),
+    };
+    let what = format!("{change}; {who}");
+    let can = vec![format!("approve {}", row.id)];
+    let id = row.id.to_string();
+    Ok(Matter { kind: MatterKind::Change, id, order: None, payment: None, since: Some(row.proposed_at), what, can })
+}
