@@ -217,8 +217,8 @@ async fn ask(place: &Place, config: Option<&Config>, request: Request) -> anyhow
         }
         None => (sandbox(Store::open(&location, Ground::Sandbox).await.map_err(without_config)?), Office::default()),
     };
-    let (ledger, keeping) = Ledger::open(app.clone());
-    let keeper = tokio::spawn(keeping);
+    let (ledger, keeper) = Ledger::open(app.clone());
+    let keeper = tokio::spawn(keeper.keep());
     let response = operate::perform(&app, &ledger, &office, request).await;
     drop(ledger);
     keeper.await.context("the ledger")?;

@@ -209,8 +209,8 @@ fn over_blind_bank(story: &TestApp, is_gone: bool) -> (Arc<App>, Ledger) {
         secret: CodeSecret::new([7; 32]),
         public_url: String::new(),
     });
-    let (ledger, keep) = Ledger::open(app.clone());
-    tokio::spawn(keep);
+    let (ledger, keeper) = Ledger::open(app.clone());
+    tokio::spawn(keeper.keep());
     (app, ledger)
 }
 
