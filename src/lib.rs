@@ -28,7 +28,7 @@
 //! | [`limits`], [`messages`] | the rates we keep to; every sentence sent to a person |
 //! | [`app`] | the verbs that join the above |
 //! | [`web`], [`serve`], [`config`], [`cli`] and what they stand on | the edges |
-//! | [`sandbox`], [`demo`] | the fakes on the wire, and people who use them; named by `cli` only |
+//! | [`sandbox`], [`demo`], [`bench`] | the fakes on the wire, people who use them, what it all costs; named by `cli` only |
 //!
 //! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).
 
@@ -45,6 +45,8 @@ pub mod people;
 pub mod app;
 #[cfg(feature = "service")]
 pub mod bank;
+#[cfg(feature = "service")]
+pub mod bench;
 #[cfg(feature = "service")]
 pub mod cli;
 #[cfg(feature = "service")]

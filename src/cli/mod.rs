@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench;
 use crate::demo;
 use crate::exit::ExitCode;
 use crate::telemetry;
@@ -40,6 +41,8 @@ enum Word {
     Run(run::RunArgs),
     /// Feed recorded platform events through the intake
     Replay(replay::ReplayArgs),
+    /// Measure what it costs, beside what it could cost at best
+    Bench(bench::BenchArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Name the key and line of every mistake in a configuration
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
+            Some(Word::Bench(args)) => bench::bench(args),
             Some(Word::Parse(args)) => parse::parse(args),
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }

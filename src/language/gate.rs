@@ -6,6 +6,7 @@
 use memchr::{memchr3_iter, memmem};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::characters::{Class, characters};
 use super::command::VerbKind;
 use super::hashtag::tag_char;
 use super::vocabulary::{TagRole, vocabulary};
@@ -83,7 +84,7 @@ fn gives(text: &str) -> bool {
 
 /// The folded name, without allocating; none if it is too long for a verb.
 fn fold_name<'b>(name: &str, buffer: &'b mut [u8; LONGEST_VERB]) -> Option<&'b str> {
-    if name.is_ascii() {
+    if name.is_ascii() || name.chars().all(|c| c.is_ascii() || characters().class(c).is(Class::FOLDED)) {
         let place = buffer.get_mut(..name.len())?;
         place.copy_from_slice(name.as_bytes());
         place.make_ascii_lowercase();
@@ -119,6 +120,11 @@ mod tests {
         let mut buffer = [0; LONGEST_VERB];
         assert_eq!(fold_name("ＤOＮＡTE", &mut buffer), Some("donate"));
         assert_eq!(fold_name("Doac\u{327}a\u{303}o", &mut buffer), Some("doação"));
+        assert_eq!(fold_name("Überweisen", &mut buffer), Some("überweisen"));
+        assert_eq!(fold_name("ПЕРЕВОД", &mut buffer), Some("перевод"));
+        assert_eq!(fold_name("Été寄付", &mut buffer), Some("été寄付"));
+        assert_eq!(fold_name("SEND送金", &mut buffer), Some("send送金"));
         assert_eq!(fold_name(&"a".repeat(65), &mut buffer), None);
+        assert_eq!(fold_name(&"円".repeat(22), &mut buffer), None);
     }
 }

@@ -39,7 +39,8 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
         "sandbox" => any(&[&VALUES, &CORE, &PORTS, &["app", "web", "serve"]]),
         "replay" => any(&[&VALUES, &CORE, &PORTS, &["app"]]),
         "demo" => any(&[&VALUES, &CORE, &EDGES, &["sandbox"]]),
-        "cli" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "web", "serve", "config", "sandbox", "demo", "replay"]]),
+        "bench" => any(&[&VALUES, &CORE, &EDGES]),
+        "cli" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "bench", "web", "serve", "config", "sandbox", "demo", "replay"]]),
         // The map and the thin start.
         "lib" | "main" => any(&[&["cli", "exit"]]),
         _ => None,

@@ -9,6 +9,8 @@ mod order;
 #[cfg(feature = "service")]
 mod bank;
 #[cfg(feature = "service")]
+mod bench;
+#[cfg(feature = "service")]
 mod browser;
 #[cfg(feature = "service")]
 mod directory;

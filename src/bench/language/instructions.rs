@@ -1,0 +1,153 @@
+//! Instructions: this program started again under valgrind, with and without the pass that is counted.
+//!
+//! callgrind says how many instructions a whole run took. Two runs that differ only in the pass over the posts differ by what the pass
+//! costs; start, corpus and tables fall out. The counts repeat to within a few instructions a post.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+
+use super::corpus::Class;
+use super::floor::Pass;
+use super::hostile::FAMILIES;
+use super::{DOUBLED, LENGTH, LanguageArgs, number};
+use crate::bench::progress;
+use crate::bench::report::{Figures, Report, Target};
+
+/// How many posts are counted at most: under valgrind everything takes fifty times as long, and the counts do not scatter.
+const MOST_POSTS: usize = 1_000;
+
+/// P1: what chatter may cost, in passes of memchr3.
+const CHATTER_OVER_MEMCHR3: f64 = 3.0;
+
+/// P1: what chatter with hashtags may cost.
+const HASHTAGS: f64 = 5_000.0;
+
+/// P2: what an order may cost.
+const ORDER: f64 = 15_000.0;
+
+/// Counts what each class and each hostile family costs.
+pub(super) fn count(args: &LanguageArgs) -> anyhow::Result<Report> {
+    let callgrind = Callgrind::find(args)?;
+    let bar = progress(Class::ALL.len() + FAMILIES.len())?;
+    let mut classes = Vec::new();
+    let mut targets = Vec::new();
+    for class in Class::ALL {
+        bar.set_message(class.as_str());
+        let [read, memchr3, memmem] = callgrind.class(class)?;
+        targets.extend(target(class, read, memchr3));
+        classes.push((class.as_str().to_owned(), vec![read, memchr3, memmem, read / memchr3]));
+        bar.inc(1);
+    }
+    let mut families = Vec::new();
+    for (index, family) in FAMILIES.iter().enumerate() {
+        bar.set_message(family.name);
+        let [half, whole] = [LENGTH / 2, LENGTH].map(|bytes| callgrind.family(index, bytes));
+        let (half, whole) = (half?, whole?);
+        families.push((family.name.to_owned(), vec![half, whole, whole / number(LENGTH), whole / half]));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let steepest = families.iter().max_by(|(_, one), (_, other)| one[3].total_cmp(&other[3]));
+    targets.extend(steepest.map(|(name, figures)| Target {
+        name: "P2",
+        what: format!("10 kB over 5 kB ({name}), times"),
+        figure: figures[3],
+        bound: DOUBLED,
+    }));
+    let headings = vec!["instructions per post", "memchr3", "memmem", "over memchr3"];
+    let lengths = vec!["5 kB", "10 kB", "per byte", "10 over 5 kB"];
+    Ok(Report {
+        about: format!("Instructions of reading {} posts of each class (seed {})", callgrind.posts, args.asked.seed),
+        figures: vec![
+            Figures { of: "class", headings, rows: classes },
+            Figures { of: "hostile family", headings: lengths, rows: families },
+        ],
+        targets,
+    })
+}
+
+/// What is required of a class; orders of more words than fifteen, or to many people, are shown and have no bound of their own.
+fn target(class: Class, read: f64, memchr3: f64) -> Option<Target> {
+    let (name, what, figure, bound) = match class {
+        Class::Chatter => ("P1", "chatter, times one memchr3 pass", read / memchr3, CHATTER_OVER_MEMCHR3),
+        Class::Hashtags => ("P1", "chatter with hashtags, instructions", read, HASHTAGS),
+        Class::Order4 => ("P2", "order of 4 words, instructions", read, ORDER),
+        Class::Order9 => ("P2", "order of 9 words, instructions", read, ORDER),
+        Class::Order15 => ("P2", "order of 15 words, instructions", read, ORDER),
+        Class::Stream | Class::Talk | Class::NearMiss | Class::Order25 | Class::Several | Class::Reply => return None,
+    };
+    Some(Target { name, what: what.to_owned(), figure, bound })
+}
+
+struct Callgrind {
+    program: std::path::PathBuf,
+    seed: u64,
+    posts: usize,
+}
+
+impl Callgrind {
+    fn find(args: &LanguageArgs) -> anyhow::Result<Callgrind> {
+        let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !there.is_ok_and(|status| status.success()) {
+            bail!("instructions are counted by valgrind, which is not here; install it (Debian, Ubuntu: apt install valgrind)");
+        }
+        let program = std::env::current_exe().context("where this program lies cannot be told, so it cannot be started again")?;
+        Ok(Callgrind { program, seed: args.asked.seed, posts: args.posts.min(MOST_POSTS) })
+    }
+
+    /// Instructions per post: read, and the two floors.
+    fn class(&self, class: Class) -> anyhow::Result<[f64; 3]> {
+        let run = |pass: Pass| {
+            let posts = self.posts.to_string();
+            self.run(&["--class", class.as_str(), "--posts", &posts, "--pass", pass.as_str()])
+        };
+        let start = run(Pass::None)?;
+        let per_post = |pass| anyhow::Ok((run(pass)? - start) / number(self.posts));
+        Ok([per_post(Pass::Read)?, per_post(Pass::Memchr3)?, per_post(Pass::Memmem)?])
+    }
+
+    /// Instructions of reading one post of a hostile family.
+    fn family(&self, index: usize, bytes: usize) -> anyhow::Result<f64> {
+        let run = |pass: Pass| {
+            let (index, bytes) = (index.to_string(), bytes.to_string());
+            self.run(&["--family", &index, "--bytes", &bytes, "--pass", pass.as_str()])
+        };
+        Ok(run(Pass::Read)? - run(Pass::None)?)
+    }
+
+    /// The instructions of one run of this program with `--once`.
+    fn run(&self, words: &[&str]) -> anyhow::Result<f64> {
+        let output = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(&self.program)
+            .args(["bench", "language", "--once", "--seed", &self.seed.to_string()])
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .context("valgrind cannot be started")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            bail!("valgrind ended with {}: {}", output.status, said.lines().last().unwrap_or_default());
+        }
+        collected(&said).with_context(|| format!("valgrind counted nothing: {}", said.lines().last().unwrap_or_default()))
+    }
+}
+
+/// The number after `Collected :` in what callgrind says.
+fn collected(said: &str) -> Option<f64> {
+    let count = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
+    count.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_callgrind_collected_is_read() {
+        let said = "==7== Callgrind, a call-graph generating cache profiler\n==7== \n==7== Collected : 123456\n";
+        assert_eq!(collected(said), Some(123_456.0));
+        assert_eq!(collected("valgrind: no such file\n"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! Memory: the most that this process has held in RAM at once.
+
+/// The peak resident set in bytes (`VmHWM` of Linux); none where the system does not tell.
+pub fn peak_bytes() -> Option<u64> {
+    peak_in(&std::fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn peak_in(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_read_in_bytes() {
+        assert_eq!(peak_in("Name:\tobole\nVmHWM:\t   12345 kB\nVmRSS:\t 1 kB\n"), Some(12_641_280));
+        assert_eq!(peak_in("Name:\tobole\n"), None);
+        assert_eq!(peak_in("VmHWM:\tmuch\n"), None);
+    }
+}
