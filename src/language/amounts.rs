@@ -296,8 +296,8 @@ impl Walk<'_> {
         }
         let (inner, mark) = left?;
         let outer = inner.checked_sub(1).filter(|_| self.same_line(inner))?;
-        let spent = self.found.candidates.last().is_some_and(|candidate| candidate.last >= outer);
-        let strays = self.symbol_or_code(outer).filter(|_| !spent).is_some_and(|outer| decides(mark, outer));
+        // If the outer one is another sum's, there are two sums, and nobody asks what is wrong with either.
+        let strays = self.symbol_or_code(outer).is_some_and(|outer| decides(mark, outer));
         strays.then(|| Fault::new(Code::CurrencyConflict, self.span(outer, last)))
     }
 

@@ -49,6 +49,9 @@ fn every_reading_names_the_rule_that_decided() {
         decision.meaning
     };
     let order = "@obole #send 20€ @bob";
+    let nothing = Campaigns::new();
+    let without = Context { campaigns: &nothing, ..post };
+    assert_eq!(silent("#give 20€ @redcross", &without), "neither the bot's name nor a gift to a campaign");
     assert_eq!(silent(order, &Context { is_repost: true, ..post }), "a repost");
     assert_eq!(silent(order, &Context { author: Some("Obole"), ..post }), "the bot's own post");
     assert_eq!(silent(&format!("{order} {}", "a".repeat(1 << 15)), &post), "longer than 32 768 bytes");
@@ -70,7 +73,10 @@ fn every_code_and_silence_has_a_section_and_a_meaning_of_its_own() {
     let codes = Code::ALL.iter().map(|code| (code.section(), code.meaning()));
     let all: Vec<(&str, &str)> = codes.chain(silences.map(|silence| (silence.section(), silence.meaning()))).collect();
     for (index, (section, meaning)) in all.iter().enumerate() {
-        assert!(section.starts_with(|c: char| c.is_ascii_digit()) && meaning.len() > 4 && meaning.trim() == *meaning, "{meaning:?}");
+        assert!(
+            section.starts_with(|c: char| c.is_ascii_digit()) && meaning.len() > 4 && meaning.trim() == *meaning,
+            "{meaning:?}"
+        );
         assert!(all[..index].iter().all(|(_, other)| other != meaning), "{meaning:?} stands twice");
     }
     let shown = format!("{:?}", Code::ALL.iter().map(ToString::to_string).collect::<Vec<_>>());

@@ -214,7 +214,10 @@ fn check_cure(text: &str, context: &Context<'_>, rejection: &Rejection, suggesti
     match read(suggestion, context) {
         Reading::Order(_) | Reading::Reply(_) => {}
         Reading::Rejected(again) => {
-            assert_ne!((again.code, again.span), (rejection.code, rejection.span), "{text:?}: {suggestion:?} is not cured");
+            // `#weekly #weekly`: what is left out makes place for its like.
+            let moved_up = suggestion.len() < text.len() && matches!(again.code, Code::ReservedRecurring | Code::ReservedPledge);
+            let is_same = (again.code, again.span) == (rejection.code, rejection.span) && !moved_up;
+            assert!(!is_same, "{text:?}: {suggestion:?} is not cured");
             assert!(rejection.code != Code::TextUnsafe || again.code != Code::TextUnsafe, "{text:?}: {suggestion:?} is unsafe");
         }
         // What an invisible character held apart may be one word without it, and that word not the bot's name.
