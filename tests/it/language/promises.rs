@@ -222,8 +222,16 @@ fn check_cure(text: &str, context: &Context<'_>, rejection: &Rejection, suggesti
         }
         // What an invisible character held apart may be one word without it, and that word not the bot's name.
         Reading::None(_) if rejection.code == Code::TextUnsafe => {}
+        // So may what a phrase without spaces around it held apart, and that word no sum.
+        Reading::None(_) if held_apart(text, rejection) => {}
         Reading::None(silence) => panic!("{text:?}: {suggestion:?} is passed over: {silence:?}"),
     }
+}
+
+fn held_apart(text: &str, rejection: &Rejection) -> bool {
+    let is_left_out = matches!(rejection.code, Code::ReservedRecurring | Code::ReservedPledge);
+    let (before, after) = (&text[..rejection.span.start], &text[rejection.span.end..]);
+    is_left_out && before.ends_with(|c: char| !c.is_whitespace()) && after.starts_with(|c: char| !c.is_whitespace())
 }
 
 /// The codes of section 11 with suggestions.
