@@ -188,6 +188,12 @@ fn a_file_that_is_not_sound_is_refused_with_its_place() {
     assert!(refuse("not = [\"ne\"", "not = [\"et\"").contains("et"));
     assert!(refuse("[phrases]\neach = [\"chacun\"", "[phrases]\neach = [\"par mois\"").contains("par mois"));
     assert!(refuse("confirm = [\"oui\"", "confirm = [\"non\"").contains("non"));
+    // English has the one as a refusal, the other as a word that joins.
+    assert!(
+        refuse("confirm = [\"oui\"", "confirm = [\"oui\", \"no\"")
+            .contains("[replies] confirm: \"no\" is refuse in another language")
+    );
+    assert!(refuse("not = [\"ne\"", "not = [\"ne\", \"and\"").contains("[words] \"and\" has another role in another language"));
     assert!(refuse("dix = 10", "dix = 11\nten = 11").contains("\"ten\" is 10 in another language"));
     assert!(refuse("mille = 3", "mille = 30").contains("a power of ten from 1 to 9"));
     assert!(refuse("send = [\"envoyer\"", "send = [\"envoyer 20\"").contains("is not the name of a hashtag"));
