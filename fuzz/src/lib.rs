@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use obole::language::{self, Channel, languages};
-use obole::money;
+use obole::language::{Channel, languages};
 
 #[path = "../../tests/it/language/inputs.rs"]
 mod inputs;

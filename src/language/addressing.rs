@@ -3,7 +3,7 @@
 use super::characters::{Class, characters, fold};
 use super::command::{Addressed, VerbKind};
 use super::error::{Code, Edit, Fault};
-use super::hashtag::{is_hindered, tag_char};
+use super::hashtag::tag_char;
 use super::post::{Post, VerbTag};
 use super::tokens::{Kind, Mention, Token};
 use super::vocabulary::{TagRole, Word, vocabulary};
@@ -101,12 +101,9 @@ fn bare_verb(post: &Post<'_>) -> Option<Fault> {
         let after_hash = token.touches() && post.text[..token.span.start].ends_with(['#', '＃']);
         post.candidate_at(index + 1).filter(|candidate| candidate.amount.is_ok() && !after_hash)?;
         let Some(TagRole::Verb(..)) = vocabulary().tag(&fold(token.span.of(post.text))) else { return None };
-        // `/send` and `とsend` need a space before, since after a slash or a letter there is no hashtag; `送金20円` needs one behind,
-        // or the sum becomes a part of it.
-        let word = token.span.of(post.text);
-        let before = if is_hindered(&post.text[..token.span.start]) { " " } else { "" };
+        // `送金20円` needs a space behind, or the sum becomes a part of the hashtag.
         let after = if post.text[token.span.end..].starts_with(tag_char) { " " } else { "" };
-        let edit = Edit::replace(token.span, format!("{before}#{word}{after}"));
+        let edit = Edit::replace(token.span, format!("#{}{after}", token.span.of(post.text)));
         Some(Fault::with(Code::VerbHashMissing, token.span, vec![edit]))
     })
 }

@@ -6,6 +6,7 @@
 
 use super::characters::Class;
 use super::error::{Code, Edit, Fault};
+use super::hashtag::tag_char;
 use super::numeral::{Unreadable, read_numeral};
 use super::span::Span;
 use super::tokens::{Kind, Run, Token, numeral_end, run_of};
@@ -161,8 +162,10 @@ impl Walk<'_> {
         let span = self.span(unit.first, last);
         let before = Span::new(self.tokens[mark - 1].span.end, self.tokens[mark].span.start);
         let after = Span::new(self.tokens[mark].span.end, self.tokens[mark + 1].span.start);
-        let edits = vec![Edit::delete(before), Edit::delete(after)];
-        let fault = Fault::with(Code::AmountAmbiguous, span, edits);
+        // In `#5 EUR 10` the mark at the left numeral would make a hashtag of both.
+        let after_hash = self.text[..span.start].ends_with(['#', '＃']) && self.written(mark).starts_with(tag_char);
+        let to_left = (!after_hash).then(|| Edit::delete(before));
+        let fault = Fault::with(Code::AmountAmbiguous, span, to_left.into_iter().chain([Edit::delete(after)]).collect());
         self.refuse(unit.first, last, fault);
     }
 
@@ -310,8 +313,8 @@ impl Walk<'_> {
         }
         let (inner, mark) = left?;
         let outer = inner.checked_sub(1).filter(|_| self.same_line(inner))?;
-        let spent = self.found.candidates.last().is_some_and(|candidate| candidate.last >= outer);
-        let strays = self.symbol_or_code(outer).filter(|_| !spent).is_some_and(|outer| decides(mark, outer));
+        // If the outer one is another sum's, there are two sums, and nobody asks what is wrong with either.
+        let strays = self.symbol_or_code(outer).is_some_and(|outer| decides(mark, outer));
         strays.then(|| Fault::new(Code::CurrencyConflict, self.span(outer, last)))
     }
 

@@ -11,7 +11,6 @@ use super::shares::shares;
 use super::span::Span;
 use super::tokens::tag_name;
 use super::vocabulary::{PhraseRole, TagRole};
-use super::{hashtag, mention};
 use crate::money::Money;
 
 /// What an addressed post asks for, or the first of its faults.
@@ -133,18 +132,9 @@ fn check_reserved(post: &Post<'_>) -> Result<(), Fault> {
         PhraseRole::Each | PhraseRole::Split => None,
     });
     match phrases.chain(tag).min_by_key(|(span, _)| *span) {
-        Some((span, code)) => Err(Fault::with(code, span, vec![leave_out(post.text, span)])),
+        Some((span, code)) => Err(Fault::with(code, span, vec![Edit::delete(with_spare_space(post.text, span))])),
         None => Ok(()),
     }
-}
-
-/// Without the span, nor the space that this would double or leave at an end. A mention or hashtag behind it that would touch what
-/// stands before (`10 USD毎月@bob`) and be none any more gets a space instead.
-fn leave_out(text: &str, span: Span) -> Edit {
-    let (before, after) = (&text[..span.start], &text[span.end..]);
-    let mention = after.starts_with(['@', '＠']) && mention::is_hindered(before);
-    let hashtag = after.starts_with(['#', '＃']) && hashtag::is_hindered(before);
-    if mention || hashtag { Edit::replace(span, " ") } else { Edit::delete(with_spare_space(text, span)) }
 }
 
 /// The span and the space that leaving it out would double, or leave at an end of the text.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::span::Span;
+use super::{hashtag, mention};
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $section:literal;)+) => {
@@ -145,9 +146,29 @@ impl Edit {
         Edit { span, text: String::new() }
     }
 
+    /// The post with the change. Where the change would undo a hashtag or mention that it now touches (`#send 20@bob` with a currency,
+    /// `/send` with a hash sign), a space stands between.
     fn apply(&self, post: &str) -> String {
         let (before, after) = (Span::new(0, self.span.start).of(post), Span::new(self.span.end, post.len()).of(post));
-        [before, &self.text, after].concat()
+        let mut changed = before.to_owned();
+        if undoes(before, &self.text) {
+            changed.push(' ');
+        }
+        changed.push_str(&self.text);
+        if undoes(&changed, after) && !undoes(Span::new(0, self.span.end).of(post), after) {
+            changed.push(' ');
+        }
+        changed.push_str(after);
+        changed
+    }
+}
+
+/// Whether `before` makes the sign of a hashtag or mention that `after` starts with something else.
+fn undoes(before: &str, after: &str) -> bool {
+    match after.chars().next() {
+        Some('#' | '＃') => hashtag::is_hindered(before),
+        Some('@' | '＠') => mention::is_hindered(before),
+        _ => false,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The Mastodon adapter against an instance that plays recorded answers.
 
+mod corpus;
 mod instance;
 mod listening;
+mod promises;
 mod sending;
 mod town;
 

@@ -22,6 +22,7 @@
 //! browser, never shorter.
 
 use html5gum::{StartTag, Token, Tokenizer};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use url::Url;
 
 use super::text::{Kind, Piece, assemble};
@@ -258,10 +259,12 @@ pub(super) fn is_handle(handle: &str) -> bool {
     fits(user) && domain.is_none_or(fits)
 }
 
-/// Nothing but one hashtag?
+/// Nothing but one hashtag, of the characters that Mastodon links: letters, marks, digits and `_·・` or U+200C, and not digits alone.
 fn is_hashtag(text: &str) -> bool {
-    let in_tag = |character: char| !character.is_whitespace() && (character == '_' || !character.is_ascii_punctuation());
-    text.strip_prefix(['#', '＃']).is_some_and(|tag| !tag.is_empty() && tag.chars().all(in_tag))
+    let is_mark = |character: char| character.general_category_group() == GeneralCategoryGroup::Mark;
+    let in_tag =
+        |character: char| character.is_alphanumeric() || matches!(character, '_' | '·' | '・' | '\u{200C}') || is_mark(character);
+    text.strip_prefix(['#', '＃']).is_some_and(|tag| tag.contains(char::is_alphabetic) && tag.chars().all(in_tag))
 }
 
 fn handle_like(text: &str) -> String {
@@ -374,6 +377,15 @@ mod tests {
         assert_eq!(read("<a href=\"https://m.example/tags/don\" rel=\"nofollow\">#don</a> 5€"), "#don 5€");
         assert_eq!(read("<a class=hashtag href=\"https://m.example/tags/été\">#<span>été</span></a>"), "#été");
         assert_eq!(read("<a class=\"mention hashtag\" href=\"https://m.example/\">#don 5€ @bob</a>"), "https://m.example/");
+        // What only begins like one is a link's text, and would be a sum.
+        assert_eq!(
+            read("<a href=\"https://m.example/\">#5€</a> <a href=\"https://m.example/\">#€5、don</a>"),
+            "https://m.example/ https://m.example/"
+        );
+        assert_eq!(
+            read("<a href=\"https://m.example/tags/x\">#हिन्दी</a> <a href=\"https://m.example/tags/y\">#re·çu_1</a>"),
+            "#हिन्दी #re·çu_1"
+        );
     }
 
     #[test]

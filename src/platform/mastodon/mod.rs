@@ -27,8 +27,6 @@ mod config;
 mod html;
 mod http;
 mod post;
-#[cfg(test)]
-mod promises;
 pub(in crate::platform) mod recorded;
 mod send;
 mod sse;

@@ -4,6 +4,7 @@
 
 mod abnf;
 mod corpus;
+mod decisions;
 mod examples;
 mod grammar;
 mod hostile;
