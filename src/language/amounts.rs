@@ -299,22 +299,27 @@ impl Walk<'_> {
     /// `10 $ CAD`, `CAD $10`, `10€ USD`: a mark beside a mark on the same side. A numeral carries one on each side, so the outer one is
     /// not part of the sum; but where it names another currency, to pay in the inner one would be a guess.
     fn stray_mark(&self, dressed: &Dressed, money: Money) -> Option<Fault> {
-        let decides = |inner, outer| match vocabulary().name(inner, Some(outer)) {
+        let decides = |inner, (place, outer): (usize, MarkId)| match vocabulary().name(inner, Some(outer)) {
             Named::Currency(currency) => currency != money.currency,
-            Named::Conflict => true,
+            // `Fr. Meier` and `DT` may be anything; a code or a sign is money.
+            Named::Conflict => {
+                let written = self.tokens[place].span.of(self.text);
+                let is_code = written.len() == 3 && written.bytes().all(|byte| byte.is_ascii_uppercase());
+                is_code || !written.chars().any(char::is_alphabetic)
+            }
             Named::Ambiguous(_) => false,
         };
         let Dressed { unit, left, right, .. } = *dressed;
         let (first, last) = (left.map_or(unit.first, |(token, _)| token), right.map_or(unit.last, |(token, _)| token));
         if let Some((inner, mark)) = right
-            && self.free_mark(inner + 1).is_some_and(|outer| decides(mark, outer))
+            && self.free_mark(inner + 1).is_some_and(|outer| decides(mark, (inner + 1, outer)))
         {
             return Some(Fault::new(Code::CurrencyConflict, self.span(first, inner + 1)));
         }
         let (inner, mark) = left?;
         let outer = inner.checked_sub(1).filter(|_| self.same_line(inner))?;
         // If the outer one is another sum's, there are two sums, and nobody asks what is wrong with either.
-        let strays = self.symbol_or_code(outer).is_some_and(|outer| decides(mark, outer));
+        let strays = self.symbol_or_code(outer).is_some_and(|strays| decides(mark, (outer, strays)));
         strays.then(|| Fault::new(Code::CurrencyConflict, self.span(outer, last)))
     }
 
