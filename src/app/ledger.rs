@@ -82,7 +82,7 @@ pub enum LedgerError {
 
 struct Request {
     work: Work,
-    answer: oneshot::Sender<Result<Answer, LedgerError>>,
+    answer: oneshot::Sender<Decided>,
 }
 
 /// The way to the ledger, for everybody who has something to decide.
@@ -99,7 +99,10 @@ pub struct Keeper {
 
 /// Answers to work that is committed, not given yet. Dropped, nobody hears what came of it, as if the process had died right after
 /// the commit.
-pub struct Answers(Vec<(oneshot::Sender<Result<Answer, LedgerError>>, Result<Answer, LedgerError>)>);
+pub struct Answers(Vec<(oneshot::Sender<Decided>, Decided)>);
+
+/// What came of one piece of work.
+type Decided = Result<Answer, LedgerError>;
 
 impl Answers {
     /// Tells everybody what came of their work.

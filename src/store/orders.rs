@@ -307,6 +307,7 @@ impl Tx {
         );
         let rows: Vec<_> =
             order.payments.iter().map(|payment| json!({ "key": payment.key, "amount": payment.amount.minor })).collect();
+        let count = if planted!("limit_count_ignored") { i64::MAX } else { i64::from(limits.low_value_count) };
         let values = args![
             json!(rows).to_string(),
             order.id.as_str(),
@@ -317,11 +318,7 @@ impl Tx {
             earlier(now, if planted!("day_is_an_hour") { DAY / 24 } else { DAY }).as_microsecond(),
             if planted!("limits_unchecked") { i64::MAX } else { limits.rolling_day_minor },
             if planted!("limits_unchecked") { i64::MAX } else { limits.low_value_sum_minor },
-            if planted!("limits_unchecked") || planted!("limit_count_ignored") {
-                i64::MAX
-            } else {
-                i64::from(limits.low_value_count)
-            }
+            if planted!("limits_unchecked") { i64::MAX } else { count }
         ];
         if self.run(statement, values).await? == order.payments.len() as u64 {
             return Ok(None);
