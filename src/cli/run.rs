@@ -26,7 +26,7 @@ use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
-use crate::store::{Ground, Location, Store};
+use crate::store::{Ground, Location, Store, StoreError};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say};
 use crate::web;
@@ -57,6 +57,9 @@ pub(super) async fn run(args: RunArgs, log: &LogArgs) -> ExitCode {
     }
 }
 
+/// Leases and expiries are moments that nodes compare; clocks that differ by more are not to be trusted with them.
+const CLOCK_MAY_DIFFER_MS: i64 = 2_000;
+
 async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!(%warning, "the configuration deserves a look");
@@ -68,6 +71,12 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     }
     let location = location(&config, args.data.as_deref());
     let store = Store::open(&location, Ground::Production).await?;
+    if let Some(ahead_ms) = store.clock_ahead_ms(SystemClock.now()).await?.filter(|ahead| ahead.abs() > CLOCK_MAY_DIFFER_MS) {
+        let why = format!(
+            "this machine's clock and the database's differ by {ahead_ms} ms, more than {CLOCK_MAY_DIFFER_MS}; set them right"
+        );
+        return Err(StoreError::WrongGround(why).into());
+    }
     let app = put_together(&config, store, connect_platforms(&config).await?).await?;
     let (payees, campaigns) = entries(&config);
     let Taken { findings, proposed, waiting } = changes::take_configuration(&app, &payees, &campaigns, &config.limits).await?;

@@ -12,6 +12,7 @@
 pub mod directory;
 pub mod effects;
 pub(crate) mod engine;
+mod footing;
 pub mod inspection;
 pub mod operators;
 pub mod orders;
@@ -105,6 +106,9 @@ impl Store {
     pub async fn open(location: &Location, ground: Ground) -> Result<Self, StoreError> {
         let sole = if let Location::Sqlite(path) = location { Some(Arc::new(lock(path)?)) } else { None };
         let engine = Engine::open(location).await?;
+        if ground == Ground::Production {
+            footing::check(&engine).await?;
+        }
         match &engine {
             Engine::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
             Engine::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
