@@ -224,10 +224,17 @@ fn check_cure(text: &str, context: &Context<'_>, rejection: &Rejection, suggesti
         Reading::None(_) if rejection.code == Code::TextUnsafe => {}
         // `#send20sek`: section 6, 4 knows the code in any case, and behind its space section 5.2 wants capitals.
         Reading::None(Silence::Talk) if rejection.code == Code::VerbGlued => {}
+        // The suggestion's space may end a numeral before its last sign (`1,kr`, section 4.5), or a hashtag after its digits (`#x30kr#`).
+        Reading::None(Silence::Talk) if touches_sign(text, rejection.span) => {}
         // So may what a phrase without spaces around it held apart, and that word no sum.
         Reading::None(_) if held_apart(text, rejection) => {}
         Reading::None(silence) => panic!("{text:?}: {suggestion:?} is passed over: {silence:?}"),
     }
+}
+
+fn touches_sign(text: &str, span: Span) -> bool {
+    let touching = text[..span.start].rsplit(char::is_whitespace).next().unwrap_or_default();
+    touching.contains(['#', '＃']) || touching.ends_with(|c: char| c.is_ascii_punctuation())
 }
 
 fn held_apart(text: &str, rejection: &Rejection) -> bool {
