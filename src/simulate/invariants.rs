@@ -140,10 +140,11 @@ async fn doubts(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> R
         let lines = tx.audit_of(&order.id).await?;
         for (place, payment) in order.payments.iter().enumerate() {
             let mut since: Option<Timestamp> = None;
-            let mut was_disputed = false;
+            let (mut was_failed, mut was_disputed) = (false, false);
             for line in &lines {
                 let detail: serde_json::Value = serde_json::from_str(&line.detail).unwrap_or_default();
                 let state = detail["payments"][place].as_str().unwrap_or_default().to_owned();
+                was_failed |= state == "failed";
                 was_disputed |= state == "disputed";
                 match (state.as_str(), since) {
                     ("unknown", None) => since = Some(line.at),
@@ -154,7 +155,9 @@ async fn doubts(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> R
                     }
                 }
             }
-            if lied_about.contains(&payment.key) && !was_disputed && matches!(payment.state, PaymentState::Settled { .. }) {
+            // Refused to a repetition, the payment stayed unknown and was asked for: no answer contradicted another.
+            let flipped = was_failed && !was_disputed && matches!(payment.state, PaymentState::Settled { .. });
+            if lied_about.contains(&payment.key) && flipped { .. }) {
                 world.violate(format!("I12: the bank contradicted itself about {}, and nobody was called", payment.key));
             }
         }
