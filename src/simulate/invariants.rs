@@ -157,7 +157,7 @@ async fn doubts(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> R
             }
             // Refused to a repetition, the payment stayed unknown and was asked for: no answer contradicted another.
             let flipped = was_failed && !was_disputed && matches!(payment.state, PaymentState::Settled { .. });
-            if lied_about.contains(&payment.key) && flipped { .. }) {
+            if lied_about.contains(&payment.key) && flipped {
                 world.violate(format!("I12: the bank contradicted itself about {}, and nobody was called", payment.key));
             }
         }
