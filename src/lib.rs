@@ -28,7 +28,7 @@
 //! | [`limits`], [`messages`] | the rates we keep to; every sentence sent to a person |
 //! | [`app`] | the verbs that join the above |
 //! | [`web`], [`serve`], [`config`], [`cli`] and what they stand on | the edges |
-//! | [`sandbox`], [`demo`], [`bench`] | the fakes on the wire, people who use them, what it all costs; named by `cli` only |
+//! | [`sandbox`], [`demo`], [`mod@bench`] | the fakes on the wire, people who use them, what it all costs; named by `cli` only |
 //! | [`simulate`] | the whole lifecycle in worlds where everything goes wrong; named by `cli` only |
 //!
 //! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).

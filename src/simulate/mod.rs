@@ -1,8 +1,8 @@
 //! The lifecycle simulator: the real application over real SQL, in a world where everything goes wrong, from one seed.
 //!
-//! `obole simulate --seeds N --posts M` runs N worlds. Each has its own people, banks, nodes and faults ([`plan`]); a storm of posts
-//! is followed by calm, and then every order has to be at its end and every invariant has to hold ([`invariants`]). Time is a
-//! number that the simulation moves, chance is a stream of throws, and nodes are step functions ([`node`]), so the same seed is the
+//! `obole simulate --seeds N --posts M` runs N worlds. Each has its own people, banks, nodes and faults (`plan`); a storm of posts
+//! is followed by calm, and then every order has to be at its end and every invariant has to hold (`invariants`). Time is a
+//! number that the simulation moves, chance is a stream of throws, and nodes are step functions (`node`), so the same seed is the
 //! same run, step for step. A failing seed is made smaller while it still fails, and its steps are printed.
 //!
 //! What it does not show: durability, which SQLite in memory has none of (the real binary is killed for that), the wire (the

@@ -8,31 +8,7 @@ use obole::people::Language;
 
 use crate::support::app::TestApp;
 use crate::support::database::Engine;
-
-/// Tells each story on each engine; on PostgreSQL under the name `postgres`, which `tests/run` knows.
-macro_rules! stories {
-    ($($(#[$doc:meta])* async fn $name:ident($story:ident: TestApp) $body:block)+) => {
-        $(async fn $name(#[allow(unused_mut)] mut $story: TestApp) $body)+
-
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(story) = super::TestApp::start(super::Engine::Sqlite).await {
-                    super::$name(story).await;
-                }
-            })+
-        }
-
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                if let Some(story) = super::TestApp::start(super::Engine::Postgres).await {
-                    super::$name(story).await;
-                }
-            })+
-        }
-    };
-}
+use crate::support::stories::told_on_both;
 
 const GIFT: &str = "@obole #donner 10€ @croixrouge #telethon";
 
@@ -40,7 +16,40 @@ fn once(fault: FaultKind, on: Operation) -> Fault {
     Fault { fault, on: Some(on), times: Some(1), seconds: None, one_in: None }
 }
 
-stories! {
+told_on_both! {
+    async fn an_order_like_one_of_unknown_outcome_waits_for_it(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.bank.misbehave(once(FaultKind::LoseAnswer, Operation::Initiate));
+        let forever = Fault { fault: FaultKind::Down, on: Some(Operation::Accounts), times: None, seconds: None, one_in: None };
+        story.world.bank.misbehave(forever);
+        let first = story.pays("ana", "@obole #envoyer 10€ @bob").await;
+        story.order_becomes(first, "unknown").await;
+        let second = story.posts("ana", "@obole #envoyer 10€ @bob");
+        story.order_becomes(second, "held").await;
+        story.hears("ana", "Ne payez pas à nouveau").await;
+        // Another sum is nothing like it.
+        let other = story.posts("ana", "@obole #envoyer 11€ @bob");
+        story.order_becomes(other, "awaiting_confirmation").await;
+        story.world.bank.behave();
+        story.world.clock.advance(Duration::from_secs(60));
+        story.order_becomes(first, "settled").await;
+        story.order_becomes(second, "awaiting_confirmation").await;
+        story.ends().await;
+    }
+
+    async fn a_callback_only_brings_the_question_forward(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.world.bank.misbehave(once(FaultKind::LoseAnswer, Operation::Initiate));
+        let post = story.pays("ana", GIFT).await;
+        let order = story.order_becomes(post, "unknown").await;
+        let nobodys = obole::ids::OrderId::new(obole::clock::Clock::now(&*story.world.clock), &obole::entropy::SeededEntropy::new(9));
+        assert_eq!(story.app.hurry(&nobodys).await.unwrap(), 0, "an address that somebody made up moves nothing");
+        assert_eq!(story.app.hurry(&order.id).await.unwrap(), 1);
+        story.order_becomes(post, "settled").await;
+        assert_eq!(story.app.hurry(&order.id).await.unwrap(), 0);
+        story.ends().await;
+    }
+
     async fn a_post_becomes_a_settled_payment(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
         let post = story.pays("ana", GIFT).await;

@@ -1,7 +1,7 @@
 //! Reconciling: the banks' entries against what we hold for settled, per bank, payee and day.
 //!
 //! A cycle reads the entries of every account from which something was confirmed lately, under the payer's consent, and judges each
-//! payment by them ([`compare`]). What a bank's entries tell is one more thing that the bank has said: a booked payment of unknown outcome
+//! payment by them (`compare`). What a bank's entries tell is one more thing that the bank has said: a booked payment of unknown outcome
 //! is settled, a credit that gives one back returns it, a booked one that we hold for failed is disputed. What no event can say is a
 //! *difference*: it is written down once, halts the payee and calls an operator, all in one commit, and is not said again.
 //!
