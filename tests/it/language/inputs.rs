@@ -53,7 +53,7 @@ impl TextInput {
         let bot = *source.choose(&bots)?;
         let author = *source.choose(&[Some("alice"), None, Some("alice@m.example"), Some("obole"), Some("a.example")])?;
         let campaigns = source.choose(&*CAMPAIGNS)?;
-        let currency = *source.choose(&*CURRENCIES)?;
+        let currency = *source.choose(&CURRENCIES)?;
         let is_repost = source.arbitrary::<u8>()? == u8::MAX;
         let place = source.arbitrary()?;
         let digits = source.arbitrary()?;
