@@ -4,6 +4,8 @@
 //! *candidate*: either an amount, or refused with the code, place and corrections that the author is shown. What is money
 //! in sight but no candidate (slang, number words, plain numerals) is kept for the case that there is none.
 
+use smallvec::SmallVec;
+
 use super::characters::Class;
 use super::error::{Code, Edit, Fault};
 use super::hashtag::tag_char;
@@ -38,7 +40,7 @@ pub(super) struct Hint {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Amounts {
     /// Section 5.8, in the order of the text.
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: SmallVec<[Candidate; 1]>,
     /// Section 5.6: the first.
     pub(super) unserved: Option<Fault>,
     /// Section 5.5: scaled numerals without a currency.
@@ -51,7 +53,7 @@ pub(super) struct Amounts {
 
 /// Finds the sums among the tokens of a post.
 pub(super) fn amounts(text: &str, tokens: &[Token]) -> Amounts {
-    let mut walk = Walk { text, tokens, units: Vec::new(), found: Amounts::default() };
+    let mut walk = Walk { text, tokens, units: SmallVec::new(), found: Amounts::default() };
     walk.units = walk.collect_units();
     walk.judge_units();
     if walk.found.candidates.is_empty() {
@@ -76,7 +78,7 @@ enum Belongs {
 pub(super) struct Walk<'t> {
     pub(super) text: &'t str,
     pub(super) tokens: &'t [Token],
-    pub(super) units: Vec<Unit>,
+    pub(super) units: SmallVec<[Unit; 2]>,
     found: Amounts,
 }
 

@@ -21,8 +21,11 @@ const CASED_END: u32 = 0x800;
 /// The unified ideographs, which are all alike.
 const IDEOGRAPHS: std::ops::RangeInclusive<char> = '\u{4E00}'..='\u{9FFF}';
 
-/// ASCII that is seen; nothing in it is unsafe.
-const PRINTABLE: std::ops::RangeInclusive<u8> = b' '..=b'~';
+/// Bytes that begin nothing unsafe and that posts are full of: ASCII that is seen, the second bytes of letters, and the first ones of Latin
+/// letters with accents.
+const fn is_harmless(byte: u8) -> bool {
+    ((byte >= b' ') & (byte <= b'~')) | ((byte >= 0x80) & (byte <= 0xBF)) | ((byte >= 0xC3) & (byte <= 0xCB))
+}
 
 /// How many bytes are compared without a branch between them, which compilers turn into a few instructions.
 pub(super) const STRIDE: usize = 16;
@@ -81,6 +84,11 @@ impl Class {
     /// Whether one of the classes of `other` is among these.
     pub(super) const fn is(self, other: Class) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// The classes that are among both.
+    const fn and(self, other: Class) -> Class {
+        Class(self.0 & other.0)
     }
 
     /// These classes and those.
@@ -208,8 +216,8 @@ impl Characters {
             let lead = c.encode_utf8(&mut [0; 4]).as_bytes()[0];
             compiled.unsafe_leads[usize::from(lead)] = true;
         }
-        if let Some(byte) = PRINTABLE.into_iter().find(|byte| compiled.unsafe_leads[usize::from(*byte)]) {
-            return Err(format!("unsafe: {:?} is printable ASCII", char::from(byte)));
+        if let Some(byte) = (0..=u8::MAX).find(|byte| is_harmless(*byte) && compiled.unsafe_leads[usize::from(*byte)]) {
+            return Err(format!("unsafe: what begins with the byte {byte:#x} is passed over"));
         }
         compiled.ideograph = compiled.compute(*IDEOGRAPHS.start());
         Ok(compiled)
@@ -237,17 +245,31 @@ impl Characters {
     /// The length of the longest prefix of `text` whose characters are all of one of `classes`.
     #[inline]
     pub(super) fn run(&self, text: &str, classes: Class) -> usize {
-        let ascii = text.bytes().take_while(|byte| self.ascii[usize::from(*byte)].is(classes)).count();
-        match text.as_bytes().get(ascii) {
-            Some(byte) if !byte.is_ascii() => self.run_on(text, ascii, classes),
-            _ => ascii,
+        self.folded_run(text, classes).0
+    }
+
+    /// As [`Characters::run`], and whether all of it folds to itself, which is seen on the way.
+    #[inline]
+    pub(super) fn folded_run(&self, text: &str, classes: Class) -> (usize, bool) {
+        let mut shared = Class::FOLDED;
+        let ascii = text.bytes().map(|byte| self.ascii[usize::from(byte)]).take_while(|class| class.is(classes));
+        let length = ascii.map(|class| shared = shared.and(class)).count();
+        match text.as_bytes().get(length) {
+            Some(byte) if !byte.is_ascii() => self.folded_run_on(text, length, classes, shared),
+            _ => (length, shared == Class::FOLDED),
         }
     }
 
-    /// As [`Characters::run`], for a text whose first bytes are known to belong to it.
-    fn run_on(&self, text: &str, from: usize, classes: Class) -> usize {
-        let end = text[from..].char_indices().find(|&(_, c)| !self.class(c).is(classes));
-        end.map_or(text.len(), |(at, _)| from + at)
+    /// As [`Characters::folded_run`], for a text whose first bytes are known to belong to it and share these classes.
+    fn folded_run_on(&self, text: &str, from: usize, classes: Class, mut shared: Class) -> (usize, bool) {
+        for (at, c) in text[from..].char_indices() {
+            let class = self.class(c);
+            if !class.is(classes) {
+                return (from + at, shared == Class::FOLDED);
+            }
+            shared = shared.and(class);
+        }
+        (text.len(), shared == Class::FOLDED)
     }
 
     /// What the file says of `c`.
@@ -304,12 +326,15 @@ impl Characters {
     pub(super) fn may_be_unsafe(&self, text: &str) -> bool {
         let suspicious = Class::UNSAFE.or(Class::DIRECTION);
         let is_suspicious = |at: usize| text.get(at..).is_some_and(|here| self.first_class(here).is(suspicious));
-        text.as_bytes().chunks(STRIDE).zip((0..).step_by(STRIDE)).any(|(bytes, start)| {
-            let printable = bytes.iter().fold(true, |printable, byte| printable & PRINTABLE.contains(byte));
-            let is_lead = |byte: &u8| self.unsafe_leads[usize::from(*byte)];
-            let mut places = bytes.iter().zip(start..);
-            !printable && bytes.iter().any(is_lead) && places.any(|(byte, at)| is_lead(byte) && is_suspicious(at))
-        })
+        let holds_suspicious = |bytes: &[u8], start: usize| {
+            bytes.iter().zip(start..).any(|(byte, at)| self.unsafe_leads[usize::from(*byte)] && is_suspicious(at))
+        };
+        let (strides, rest) = text.as_bytes().as_chunks::<STRIDE>();
+        let mut starts = strides.iter().zip((0..).step_by(STRIDE));
+        starts.any(|(bytes, start)| {
+            let harmless = bytes.iter().fold(true, |harmless, byte| harmless & is_harmless(*byte));
+            !harmless && holds_suspicious(bytes, start)
+        }) || holds_suspicious(rest, text.len() - rest.len())
     }
 
     /// Whether a flag that is spelled in tags begins with `c`.
@@ -341,7 +366,10 @@ impl Characters {
 }
 
 /// From `least` to `most` ASCII characters that are `wanted`, as many as there are. (nom's own decodes and counts characters.)
-pub(super) fn ascii_run<'t>(least: usize, most: usize, wanted: fn(&u8) -> bool) -> impl Fn(&'t str) -> IResult<&'t str, &'t str> {
+pub(super) fn ascii_run<'t, W>(least: usize, most: usize, wanted: W) -> impl Fn(&'t str) -> IResult<&'t str, &'t str>
+where
+    W: Fn(&u8) -> bool,
+{
     move |input| {
         let length = input.bytes().take(most).take_while(|byte| byte.is_ascii() && wanted(byte)).count();
         match input.split_at_checked(length).filter(|_| length >= least) {

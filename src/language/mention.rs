@@ -34,18 +34,21 @@ pub(super) fn mention_at(visible: &str, at: usize, platform: Platform) -> Option
         return None;
     }
     let link = platform == Platform::Nostr && here.starts_with(NOSTR_LINK);
-    let name = if link { here } else { self::at(here).ok()?.0 };
-    if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
-        return None;
-    }
     let hindered = before.is_some_and(makes_bad);
-    let shape = if link { handle(name, platform) } else { mention(here, platform) };
+    let shape = if link { handle(here, platform) } else { mention(here, platform) };
     match shape {
         Ok((rest, handle)) if !hindered && !goes_on(rest) => {
             Some(FoundMention { length: here.len() - rest.len(), handle: Some(handle) })
         }
-        _ => Some(FoundMention { length: bad_length(here), handle: None }),
+        // Every shape begins with a letter, a digit or `_`; a sign before anything else is no mention at all.
+        _ if link || begins_name(here) => Some(FoundMention { length: bad_length(here), handle: None }),
+        _ => None,
     }
+}
+
+/// Whether a sign and what could be a name stand here.
+fn begins_name(here: &str) -> bool {
+    at(here).is_ok_and(|(name, _)| name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 /// Whether a sign right after `before` begins no mention of a handle.
@@ -87,6 +90,7 @@ fn bad_length(here: &str) -> usize {
 }
 
 /// One shape per platform. Gives the handle without signs.
+#[inline]
 fn handle(input: &str, platform: Platform) -> IResult<&str, &str> {
     match platform {
         Platform::X => x_name(input),

@@ -1,8 +1,10 @@
 //! A post as it is judged: its tokens, sums, verbs and hashtags, found once and then only looked at.
 
-use super::Context;
 use std::collections::HashSet;
 
+use smallvec::SmallVec;
+
+use super::Context;
 use super::amounts::{Amounts, Candidate, amounts};
 use super::command::VerbKind;
 use super::span::Span;
@@ -33,7 +35,7 @@ pub(super) struct Post<'t> {
     pub(super) context: &'t Context<'t>,
     pub(super) tokens: Vec<Token>,
     pub(super) amounts: Amounts,
-    pub(super) verbs: Vec<VerbTag>,
+    pub(super) verbs: SmallVec<[VerbTag; 2]>,
     /// Hashtags with another role of V1, in the order of the text.
     pub(super) roles: Vec<(usize, TagRole)>,
     /// Every occurrence, in the order of the text.
@@ -66,7 +68,7 @@ impl<'t> Post<'t> {
             context,
             amounts: amounts(text, &tokens),
             tokens,
-            verbs: Vec::new(),
+            verbs: SmallVec::new(),
             roles: Vec::new(),
             campaigns: Vec::new(),
             hashtags: Vec::new(),

@@ -6,6 +6,8 @@
 
 use std::collections::HashSet;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::amounts::Candidate;
 use super::command::{Kind as OrderKind, RecipientRule};
 use super::error::{Code, Fault};
@@ -31,9 +33,9 @@ pub(super) struct Payee {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chosen {
     /// Each once, in the order of the text.
-    pub(super) payees: Vec<Payee>,
+    pub(super) payees: SmallVec<[Payee; 1]>,
     /// The tokens that name them; repeated handles too.
-    pub(super) tokens: Vec<usize>,
+    pub(super) tokens: SmallVec<[usize; 4]>,
     pub(super) rule: RecipientRule,
 }
 
@@ -76,6 +78,9 @@ struct Group {
     attached: Option<RecipientRule>,
 }
 
+/// Mostly there is one.
+type Groups = SmallVec<[Group; 2]>;
+
 impl Group {
     fn mentions(self, post: &Post<'_>) -> impl Iterator<Item = usize> {
         let others = |token: &usize| matches!(post.tokens[*token].kind, Kind::Mention(Mention::Handle | Mention::Bad));
@@ -90,7 +95,7 @@ pub(super) fn recipients(post: &Post<'_>, kind: OrderKind, amount: &Candidate, p
     check(post, chosen)
 }
 
-fn attach(post: &Post<'_>, kind: OrderKind, amount: &Candidate, phrases: &OwnPhrases) -> Vec<Group> {
+fn attach(post: &Post<'_>, kind: OrderKind, amount: &Candidate, phrases: &OwnPhrases) -> Groups {
     let mut groups = groups(post, kind);
     let follows = follows_amount(post, amount, phrases.after);
     let precedes = precedes_amount(post, amount, phrases.before);
@@ -109,8 +114,8 @@ fn attach(post: &Post<'_>, kind: OrderKind, amount: &Candidate, phrases: &OwnPhr
     groups
 }
 
-fn groups(post: &Post<'_>, kind: OrderKind) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(post: &Post<'_>, kind: OrderKind) -> Groups {
+    let mut groups = Groups::new();
     let mut before: Option<usize> = None;
     // The bot's own mentions are skipped, but they do not tear a list apart.
     let mut linked = false;
@@ -243,11 +248,14 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
             return ambiguous(group.first, last.last);
         }
         let nominated = || {
+            if charities().next().is_none() {
+                return false;
+            }
             // A set, because posts may name many campaigns and many people.
             let charities: HashSet<String> =
                 charities().filter_map(|campaign| campaign.charity.map(str::to_ascii_lowercase)).collect();
             let in_group = |mention: usize| charities.contains(post.handle(mention).to_ascii_lowercase().as_str());
-            !charities.is_empty() && !group.mentions(post).any(in_group)
+            !group.mentions(post).any(in_group)
         };
         if rule != RecipientRule::Introduced && nominated() {
             return ambiguous(group.first, group.last);
@@ -264,9 +272,10 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
         }
         let payee =
             Payee { handle: charity.to_ascii_lowercase(), span: post.span(first.token), campaign: Some(first.name.to_owned()) };
-        return Ok(Chosen { payees: vec![payee], tokens: vec![first.token], rule: RecipientRule::Campaign });
+        return Ok(Chosen { payees: smallvec![payee], tokens: smallvec![first.token], rule: RecipientRule::Campaign });
     }
-    let remaining: Vec<usize> = groups.iter().filter(|group| !group.never).flat_map(|group| group.mentions(post)).collect();
+    let remaining: SmallVec<[usize; 4]> =
+        groups.iter().filter(|group| !group.never).flat_map(|group| group.mentions(post)).collect();
     let (Some(first), Some(last)) = (remaining.first().copied(), remaining.last().copied()) else {
         let verb = post.verbs.first().map_or(Span::new(0, 0), |verb| post.span(verb.token));
         return Err(Fault::new(Code::RecipientMissing, verb));
@@ -278,12 +287,12 @@ fn choose(post: &Post<'_>, kind: OrderKind, groups: &[Group]) -> Result<Chosen, 
 }
 
 /// The mentions as payees; a repeated handle counts once.
-fn by_mention(post: &Post<'_>, mentions: Vec<usize>, rule: RecipientRule) -> Chosen {
+fn by_mention(post: &Post<'_>, mentions: SmallVec<[usize; 4]>, rule: RecipientRule) -> Chosen {
     let mut seen = Seen::default();
-    let mut payees: Vec<Payee> = Vec::with_capacity(mentions.len());
+    let mut payees = SmallVec::with_capacity(mentions.len());
     for mention in &mentions {
         let handle = post.handle(*mention).to_ascii_lowercase();
-        if seen.is_new(payees.iter().map(|payee| payee.handle.as_str()), &handle) {
+        if seen.is_new(payees.iter().map(|payee: &Payee| payee.handle.as_str()), &handle) {
             payees.push(Payee { handle, span: post.span(*mention), campaign: None });
         }
     }

@@ -224,8 +224,9 @@ impl Lexer<'_> {
             return self.cjk_word(visible);
         }
         if class.is(Class::WORD) && (!class.is(Class::VARIATION) || self.follows_word_or_digit()) {
-            let length = word_length(visible, self.at);
-            let word = self.vocabulary.word(&here[..length], &mut self.buffer);
+            let (length, folded) = word_at(visible, self.at);
+            let written = &here[..length];
+            let word = if folded { self.vocabulary.folded_word(written) } else { self.vocabulary.word(written, &mut self.buffer) };
             return self.push(length, Kind::Word(word));
         }
         self.push(first.len_utf8(), Kind::Punctuation(first));
@@ -266,7 +267,7 @@ impl Lexer<'_> {
         if mark(visible, at, &mut self.buffer).is_some() {
             return true;
         }
-        let written = &visible[at..at + word_length(visible, at)];
+        let written = &visible[at..at + word_at(visible, at).0];
         let word = self.vocabulary.word(written, &mut self.buffer);
         let money = word.money.is_some() && !visible[at + written.len()..].starts_with('_');
         money || word.scale.is_some() || word.slang.is_some() || is_three_capitals(written)
@@ -328,21 +329,25 @@ pub(super) fn run_of(visible: &str, at: usize, classes: Class) -> usize {
     at + characters().run(&visible[at..], classes)
 }
 
-/// The length of the word at `at`: word characters, and apostrophes between letters (section 4.4).
-pub(super) fn word_length(visible: &str, at: usize) -> usize {
+/// The length of the word at `at` (word characters, and apostrophes between letters, section 4.4), and whether it folds to itself.
+fn word_at(visible: &str, at: usize) -> (usize, bool) {
     let letter = Class::LETTER.or(Class::MARK);
-    let mut end = run_of(visible, at, Class::WORD);
+    let (length, mut folded) = characters().folded_run(&visible[at..], Class::WORD);
+    let mut end = at + length;
     if visible.as_bytes().get(end).is_some_and(|byte| byte.is_ascii() && *byte != b'\'') {
-        return end - at;
+        return (length, folded);
     }
     while let Some(rest) = visible[end..].strip_prefix(['\'', '’']) {
         let next = characters().first_class(rest);
         if end == at || !characters().class_before(visible, end).is(letter) || !next.is(letter) || next.is(Class::CJK) {
             break;
         }
-        end = run_of(visible, visible.len() - rest.len(), Class::WORD);
+        let (length, also_folded) = characters().folded_run(rest, Class::WORD);
+        // `’` is looked up as `'`.
+        folded &= also_folded && visible.as_bytes()[end] == b'\'';
+        end = visible.len() - rest.len() + length;
     }
-    end - at
+    (end - at, folded)
 }
 
 /// Where a numeral (or what goes on as a word) that starts at `start` and runs up to `run` ends: trailing signs are not
@@ -373,7 +378,7 @@ fn is_mark_at(visible: &str, at: usize, buffer: &mut String) -> bool {
     if mark(visible, at, buffer).is_some() {
         return true;
     }
-    let end = at + word_length(visible, at);
+    let end = at + word_at(visible, at).0;
     let money = vocabulary().word(&visible[at..end], buffer).money.is_some();
     money && !visible[end..].starts_with('_') && !visible[..at].ends_with('_')
 }

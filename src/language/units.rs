@@ -3,6 +3,8 @@
 //! A unit is a numeral with the digit groups that single spaces may join to it, or a word that starts with a digit. This is
 //! the part of the walk over a post that only looks; whose the marks are is judged in `amounts`.
 
+use smallvec::SmallVec;
+
 use super::amounts::Walk;
 use super::characters::{Class, characters};
 use super::numeral::{Numeral, read_numeral};
@@ -40,8 +42,8 @@ impl Walk<'_> {
         numeral && self.tokens[token].touches() && characters().first_class(self.written(token)).is(Class::DIGIT)
     }
 
-    pub(super) fn collect_units(&self) -> Vec<Unit> {
-        let mut units: Vec<Unit> = Vec::new();
+    pub(super) fn collect_units(&self) -> SmallVec<[Unit; 2]> {
+        let mut units: SmallVec<[Unit; 2]> = SmallVec::new();
         let mut open = false;
         for (token, Token { kind, .. }) in self.tokens.iter().enumerate() {
             if !matches!(kind, Kind::Numeral(_) | Kind::DigitWord) {
