@@ -21,7 +21,7 @@ use crate::people::{BankAccount, Class, Link, Person};
 use crate::store::{Ground, Location, Store};
 
 /// The most steps per post before a run counts as stuck.
-const STEPS_PER_POST: usize = 4_000;
+const STEPS_PER_POST: usize = 1_000;
 /// How long after the storm the last order has to be at its end: the look-up horizon, what waits for people, and room.
 const BOUND: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 
