@@ -225,6 +225,8 @@ impl<'a> Desk<'a> {
         let Some(person) = self.order(of).and_then(|order| order.payer.as_ref()).map(|payer| payer.person.clone()) else {
             return Ok(());
         };
+        // Another node that holds an order at this moment has the person locked: it is seen here, or sees what became known.
+        self.tx.lock_people(&[&person]).await?;
         let held = self.tx.held_orders(&person).await?;
         self.lay_out(&held).await?;
         let waits =

@@ -24,6 +24,7 @@ use super::{enrol, intake};
 use crate::ids::{OrderId, PlatformName};
 use crate::order::{Event, Order};
 use crate::people::enrolment::Enrolment;
+#[cfg(feature = "planted-bugs")]
 use crate::planted::planted;
 use crate::platform::Batch;
 use crate::store::StoreError;
@@ -133,6 +134,7 @@ impl Keeper {
         if self.incoming.recv_many(&mut requests, at_most.clamp(1, BATCH)).await == 0 {
             return None;
         }
+        #[cfg(feature = "planted-bugs")]
         if planted!("cursor_ahead") {
             save_cursors_first(&self.app, &requests).await;
         }
@@ -193,6 +195,7 @@ async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError
 }
 
 /// What `cursor_ahead` plants: the cursor in a commit of its own.
+#[cfg(feature = "planted-bugs")]
 async fn save_cursors_first(app: &App, requests: &[Request]) {
     for request in requests {
         let Work::Received { platform, batch } = &request.work else { continue };

@@ -240,16 +240,21 @@ impl Decision {
     fn doubt(&mut self, index: u16, doubt: Doubt, now: Timestamp, wait: Option<Duration>, policy: &Policy) {
         let Doubt { submitted_at, bank_payment_id, why, asked } = doubt;
         let with_operator = policy.asked_long_enough(submitted_at, now);
+        // A question that was under way when the operator was called already calls nobody a second time.
+        let is_called = matches!(
+            self.order.payment(index).map(|payment| &payment.state),
+            Some(PaymentState::Unknown { with_operator: true, .. })
+        );
         if planted!("released_in_doubt") {
             self.releases.push(index);
         }
-        if with_operator && !planted!("operator_not_called") {
+        if with_operator && !is_called && !planted!("operator_not_called") {
             self.effects.push(Effect::CallOperator { payment: Some(index), what: format!("unknown: {why}") });
         } else if !with_operator {
             self.ask_again(index, asked, wait, policy);
         }
         // Said once, when the first questions brought nothing, so that nobody pays again for want of an answer.
-        if asked == QUESTIONS_BEFORE_TELLING || (with_operator && asked < QUESTIONS_BEFORE_TELLING) {
+        if !is_called && (asked == QUESTIONS_BEFORE_TELLING || (with_operator && asked < QUESTIONS_BEFORE_TELLING)) {
             self.tell(Notice::BeingChecked { payment: index });
         }
         let repeating = false;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Plan, SimulateArgs, lock, simulate_one};
 use crate::exit::ExitCode;
 use crate::planted::{BUGS, switch_on};
-use crate::terminal::say;
+use crate::terminal::{say, say_aside};
 
 /// One bug and what found it.
 #[derive(Debug, Serialize)]
@@ -37,6 +37,12 @@ pub(super) fn find_all(args: &SimulateArgs) -> ExitCode {
             seed: found.as_ref().map(|(seed, _)| *seed),
             violation: found.map(|(_, violation)| violation),
         });
+        // A bug may take minutes, so each is told when it is known.
+        let last = findings.last().map_or_else(String::new, |finding: &Finding| match finding.seed {
+            Some(seed) => format!("{bug}: found by seed {seed}"),
+            None => format!("{bug}: not found"),
+        });
+        progress.suspend(|| say_aside(&last));
         progress.inc(1);
     }
     switch_on(None);

@@ -161,6 +161,9 @@ impl World {
         }
         let world =
             World { plan: plan.clone(), dice, clock, town, bot, banks, payers, quota, calm: false.into(), book: Mutex::default() };
+        if is_small {
+            world.book().fired.insert(Fault::SmallQuota, 1);
+        }
         if world.strikes(Fault::PayeeFrozen) {
             let payee = world.dice.below(PAYEES.len());
             world.plan_act(world.dice.moment(start(), STORM), Act::Freeze { payee });

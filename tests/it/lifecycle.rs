@@ -223,22 +223,32 @@ fn every_state_and_every_event_has_its_place_in_the_table() {
     assert_eq!(names.len(), 8, "{names:?}");
     let payments: BTreeSet<&str> = payment_states().iter().map(|(_, order)| order.payments[0].state.name()).collect();
     assert_eq!(payments.len(), 11, "{payments:?}");
-    let events: BTreeSet<&str> = order_events().iter().chain(&payment_events()).map(Event::name).collect();
-    // Adding an event breaks this match until the table shows it.
-    let known = |event: &Event| match event {
-        Event::PayerLinked { .. }
-        | Event::PayeeClaimed { .. }
-        | Event::Answered { .. }
-        | Event::LimitReached { .. }
-        | Event::Refused { .. }
-        | Event::Cancelled { .. }
-        | Event::Held { .. }
-        | Event::Released { .. }
-        | Event::TimePassed
-        | Event::SubmitBegins { .. }
-        | Event::Voided { .. }
-        | Event::Bank { .. }
-        | Event::Resolved { .. } => event.name(),
+    // A new event, or a new word of the bank, does not build here until it has a number, and fails until the table shows it.
+    let number = |event: &Event| match event {
+        Event::PayerLinked { .. } => 0,
+        Event::PayeeClaimed { .. } => 1,
+        Event::Answered { .. } => 2,
+        Event::LimitReached { .. } => 3,
+        Event::Refused { .. } => 4,
+        Event::Cancelled { .. } => 5,
+        Event::Held { .. } => 6,
+        Event::Released { .. } => 7,
+        Event::TimePassed => 8,
+        Event::SubmitBegins { .. } => 9,
+        Event::Voided { .. } => 10,
+        Event::Resolved { .. } => 11,
+        Event::Bank { said, .. } => match said {
+            BankSaid::Executing { .. } => 12,
+            BankSaid::Authorise { .. } => 13,
+            BankSaid::Settled { .. } => 14,
+            BankSaid::Refused { .. } => 15,
+            BankSaid::NotTaken { .. } => 16,
+            BankSaid::Unclear { .. } => 17,
+            BankSaid::NotFound => 18,
+            BankSaid::DidNotAnswer { .. } => 19,
+            BankSaid::Returned { .. } => 20,
+        },
     };
-    assert!(order_events().iter().chain(&payment_events()).map(known).all(|name| events.contains(name)));
+    let shown: BTreeSet<i32> = order_events().iter().chain(&payment_events()).map(number).collect();
+    assert_eq!(shown, (0..=20).collect());
 }

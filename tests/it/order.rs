@@ -264,6 +264,8 @@ fn an_unknown_outcome_goes_to_an_operator_when_asking_has_come_to_its_end() {
     assert!(late.order.is_terminal());
     assert!(late.effects.iter().any(|effect| matches!(effect, Effect::CallOperator { .. })));
     assert!(late.effects.iter().all(|effect| !matches!(effect, Effect::AskBank { .. } | Effect::Submit { .. })));
+    let again = then(&late.order, bank(0, BankSaid::NotFound), 62 + horizon + 1);
+    assert!(again.effects.is_empty(), "a second answer calls nobody again: {:?}", again.effects);
     let found = then(&late.order, bank(0, BankSaid::Settled { bank_payment_id: None }), 62 + horizon + 1);
     assert_eq!(state(&found.order), "settled", "an operator's finding still counts");
 }

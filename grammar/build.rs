@@ -10,7 +10,7 @@ use std::path::Path;
 const FOLDER: &str = "grammar/lang";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=grammar/build.rs");
     println!("cargo:rerun-if-changed={FOLDER}");
     let root = std::env::var("CARGO_MANIFEST_DIR")?;
     let mut codes = Vec::new();
