@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::span::Span;
-use super::{hashtag, mention};
+use super::{hashtag, marks, mention};
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $section:literal;)+) => {
@@ -147,7 +147,7 @@ impl Edit {
     }
 
     /// The post with the change. Where the change would undo a hashtag or mention that it now touches (`#send 20@bob` with a currency,
-    /// `/send` with a hash sign), a space stands between.
+    /// `/send` with a hash sign), or the word after it would undo the change (`20www.` with a currency), a space stands between.
     fn apply(&self, post: &str) -> String {
         let (before, after) = (Span::new(0, self.span.start).of(post), Span::new(self.span.end, post.len()).of(post));
         let mut changed = before.to_owned();
@@ -155,7 +155,8 @@ impl Edit {
             changed.push(' ');
         }
         changed.push_str(&self.text);
-        if undoes(&changed, after) && !undoes(Span::new(0, self.span.end).of(post), after) {
+        let is_undone = undoes(&changed, after) && !undoes(Span::new(0, self.span.end).of(post), after);
+        if is_undone || marks::runs_into(&self.text, after) {
             changed.push(' ');
         }
         changed.push_str(after);

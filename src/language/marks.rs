@@ -16,11 +16,7 @@ pub(super) fn mark(visible: &str, at: usize, buffer: &mut String) -> Option<Foun
         return None;
     }
     let letters = vocabulary().mark_letters(here)?;
-    let ends_free = |found: &FoundMark| {
-        let after = &here[found.length..];
-        let letter_last = characters().class_before(here, found.length).is(Class::LETTER);
-        !(letter_last && (edge(characters().first_class(after)) || after.starts_with('_')))
-    };
+    let ends_free = |found: &FoundMark| !runs_into(&here[..found.length], &here[found.length..]);
     if !vocabulary().may_be_symbol(letters) {
         return code(letters, buffer).filter(ends_free);
     }
@@ -46,6 +42,12 @@ fn code(letters: &str, buffer: &mut String) -> Option<FoundMark> {
 /// `money-word`, in CJK letters: they need no edge, so it may be the start of a longer run.
 pub(super) fn money_word_at(run: &str) -> Option<(MarkId, usize)> {
     vocabulary().cjk_prefix(run, |word| word.money)
+}
+
+/// Whether a mark at the end of `text` would be part of a word that `after` goes on with.
+pub(super) fn runs_into(text: &str, after: &str) -> bool {
+    let letter_last = characters().class_before(text, text.len()).is(Class::LETTER);
+    letter_last && (edge(characters().first_class(after)) || after.starts_with('_'))
 }
 
 /// Whether a neighbour is a letter or a combining mark that makes a mark part of a word; CJK letters do not.

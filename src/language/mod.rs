@@ -245,10 +245,17 @@ impl Reading {
     }
 }
 
-/// Without the suggestions that would be passed over in silence: they cure nothing. (`#&send 30€` with a hash before the word is no
-/// hashtag.)
+/// Without the suggestions that cure nothing: those that would be passed over in silence (`#&send 30€` with a hash before the word is
+/// no hashtag), and those that would be answered with the same words.
 fn with_cures(mut rejection: Rejection, context: &Context<'_>) -> Rejection {
-    rejection.suggestions.retain(|suggestion| !matches!(read_post(suggestion, context), Err(Standing::Silent(_))));
+    let Rejection { code, span, suggestions } = &mut rejection;
+    // What is left out may make place for its like (`#weekly #weekly`), which is no longer the same fault.
+    let may_move_up = matches!(code, Code::ReservedRecurring | Code::ReservedPledge);
+    suggestions.retain(|suggestion| match read_post(suggestion, context) {
+        Err(Standing::Silent(_)) => false,
+        Err(Standing::Fault(again)) => may_move_up || again.code != *code || (again.span != *span && *code != Code::TextUnsafe),
+        _ => true,
+    });
     rejection
 }
 

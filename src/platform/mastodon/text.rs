@@ -350,7 +350,7 @@ mod mask_tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2000), failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn what_the_markup_marks_is_masked(pieces in pieces()) {

@@ -143,7 +143,7 @@ fn context(channel: Channel, platform: Platform, campaigns: &Campaigns) -> Conte
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(800), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_text_is_read_as_promised(text in text(), platform in platform(), dm: bool) {
