@@ -3,11 +3,12 @@
 //! Two things limit what goes out, and they are kept apart. The *windows* of an outside party (so many messages in so long)
 //! are counted in the store, in the transaction that claims the work, because they have to be right across restarts and
 //! nodes (`crate::store::effects`). The *governors* here shape this process's own traffic: they spread a burst over a window
-//! instead of spending the window in its first second, and keep a bank at the rate it declares. Money is never counted here.
+//! instead of spending the window in its first second, keep a bank at the rate it declares, and let a lane rest that was told to come
+//! back later. Money is never counted here.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Clock as GovernorClock;
@@ -16,7 +17,7 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp, later};
 use crate::ids::{BankName, PlatformName};
 use crate::platform::Window;
 
@@ -34,17 +35,23 @@ impl GovernorClock for OurTime {
     }
 }
 
+/// The longest that an outside party can keep us away with one word: longer than any window of a platform, so that a far reset is
+/// kept to, and not so long that a wrong word stops a lane for good.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// All governors by name.
 pub struct Governors {
     clock: Arc<dyn Clock>,
     banks: HashMap<BankName, Governor>,
     lanes: HashMap<PlatformName, Vec<Governor>>,
+    /// Until when a lane rests, by its name: somebody was told to come back later, which goes for all that stand behind them.
+    pauses: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Governors {
     /// No governors yet; those to come tell the time by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Governors { clock, banks: HashMap::new(), lanes: HashMap::new() }
+        Governors { clock, banks: HashMap::new(), lanes: HashMap::new(), pauses: Mutex::default() }
     }
 
     /// Keeps calls to a bank at this rate.
@@ -59,6 +66,25 @@ impl Governors {
         windows.sort_by_key(|window| std::cmp::Reverse(window.period));
         let governors = windows.iter().filter_map(spread).map(|quota| self.governor(quota)).collect();
         self.lanes.insert(platform, governors);
+    }
+
+    /// Rests a lane for as long as the outside asked (`Retry-After`, a window's reset): one refusal speaks for all that wait.
+    pub fn rest(&self, lane: &str, pause: Duration) {
+        let until = later(self.clock.now(), pause.min(LONGEST_PAUSE));
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = pauses.entry(lane.to_owned()).or_insert(until);
+        *pause = until.max(*pause);
+    }
+
+    /// Until when a lane rests, if it does.
+    pub fn rests_until(&self, lane: &str) -> Option<Timestamp> {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *pauses.get(lane)?;
+        if self.clock.now() < until {
+            return Some(until);
+        }
+        pauses.remove(lane);
+        None
     }
 
     fn governor(&self, quota: Quota) -> Governor {
@@ -92,7 +118,7 @@ fn spread(window: &Window) -> Option<Quota> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, Timestamp};
+    use crate::clock::ManualClock;
 
     #[test]
     fn a_message_passes_only_if_every_window_lets_it() {
@@ -117,5 +143,20 @@ mod tests {
         assert_eq!(governors.calls_now(&bank, 50), 10);
         clock.advance(Duration::from_millis(300));
         assert_eq!(governors.calls_now(&bank, 50), 3);
+    }
+
+    #[test]
+    fn a_lane_rests_for_as_long_as_it_was_told_and_no_shorter() {
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let governors = Governors::new(clock.clone());
+        assert_eq!(governors.rests_until("bank:a"), None);
+        governors.rest("bank:a", Duration::from_secs(60));
+        governors.rest("bank:a", Duration::from_secs(5));
+        assert_eq!(governors.rests_until("bank:a"), Some(later(Timestamp::UNIX_EPOCH, Duration::from_secs(60))));
+        assert_eq!(governors.rests_until("bank:b"), None, "another lane goes on");
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(governors.rests_until("bank:a"), None);
+        governors.rest("bank:a", Duration::MAX);
+        assert_eq!(governors.rests_until("bank:a"), Some(later(clock.now(), LONGEST_PAUSE)));
     }
 }

@@ -115,7 +115,7 @@ async fn keep_lane(app: Arc<App>, ledger: Ledger, lane: Lane, stop: Cancellation
 /// Claims what is due on a lane, as much of it as the outside takes now and no more than `room`.
 pub(crate) async fn claim(app: &App, lane: &Lane, room: usize) -> Result<Vec<ClaimedEffect>, StoreError> {
     let wanted = CLAIM.min(u32::try_from(room).unwrap_or(CLAIM));
-    if wanted == 0 {
+    if wanted == 0 || app.governors.rests_until(&lane.name).is_some() {
         return Ok(Vec::new());
     }
     // A look without a write first: an idle lane must not take the writer's place every second.
@@ -160,6 +160,11 @@ const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
 /// Carries one claimed effect out, and has the ledger commit what came of it.
 pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
+    // Claimed beside one that was told to come back later: nothing of it has begun, so it waits its turn as if it had not been claimed.
+    if let Some(due_at) = app.governors.rests_until(&lane.name) {
+        let why = "the lane rests".to_owned();
+        return said_if_lost(&effect, end(ledger, &effect, Then::Again { due_at, why }).await);
+    }
     let result = match (serde_json::from_str(&effect.data), &lane.to) {
         (Err(error), _) => {
             tracing::error!(effect.id = %effect.id, %error, "an effect has no meaning");
@@ -192,6 +197,10 @@ pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: Cla
         }
         (Ok(_), Outside::Bank(_)) => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
     };
+    said_if_lost(&effect, result);
+}
+
+fn said_if_lost(effect: &ClaimedEffect, result: Result<(), DeliveryError>) {
     if let Err(error) = result {
         tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");
     }
@@ -300,7 +309,12 @@ async fn after_sending(
     };
     let then = match sent {
         Ok(native_id) => Then::Done(native_id),
-        Err(SendError::Later { after, why }) => again(after.unwrap_or(pause), why),
+        // The platform's own word when it will take messages again: it goes for the whole lane, and is no reason to give one up.
+        Err(SendError::Later { after: Some(after), why }) => {
+            app.governors.rest(&platform_lane(platform.name()), after);
+            Then::Again { due_at: later(app.clock.now(), after), why }
+        }
+        Err(SendError::Later { after: None, why }) => again(pause, why),
         // The key makes a repetition harmless where the platform remembers keys; where it does not, a message said twice is better
         // than a payer who was never asked.
         Err(SendError::Unknown { why }) => again(pause, why),

@@ -19,9 +19,10 @@ use std::time::Duration;
 use super::App;
 use super::desk;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
+use super::task::bank_lane;
 use crate::bank::{Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain};
 use crate::clock::later;
-use crate::ids::OrderId;
+use crate::ids::{BankName, OrderId};
 use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
 use crate::people::screening::Verdict;
 use crate::planted::planted;
@@ -102,7 +103,7 @@ pub(super) async fn submit(
         // The lease is looked at once more, since the commit may have taken its time: if it ran out, somebody else may have found
         // `Submitting` and asks; nothing was handed over, and if the turn still is ours, that still counts.
         Some(bank) if app.clock.now() < effect.lease_until => {
-            submitted(bank.submit(&instruction(app, &order, payer, payment)).await)
+            submitted(app, bank.name(), bank.submit(&instruction(app, &order, payer, payment)).await)
         }
         Some(_) => BankSaid::NotTaken { after: None },
     };
@@ -135,12 +136,12 @@ pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: 
     };
     // A bank names its own page when it takes the payment and need not repeat it.
     let page = if let PaymentState::AwaitingBank { authorise_at, .. } = &payment.state { Some(authorise_at.clone()) } else { None };
-    let said = asked(bank.as_ref(), &query, page).await;
+    let said = asked(app, bank.as_ref(), &query, page).await;
     tracing::debug!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was asked");
     happened(ledger, order, Event::Bank { payment: index, said }, turn(effect, Then::Done("asked".to_owned()))).await
 }
 
-async fn asked(bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> BankSaid {
+async fn asked(app: &App, bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> BankSaid {
     match bank.ask(query).await {
         Ok(Standing::Known { bank_payment_id, status, authorise_at }) => {
             let id = bank_payment_id.or_else(|| query.bank_payment_id.clone());
@@ -148,7 +149,10 @@ async fn asked(bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> B
         }
         Ok(Standing::NotFound) => BankSaid::NotFound,
         Ok(Standing::NeverTaken) => BankSaid::Refused { reason: "never taken".to_owned() },
-        Err(TryAgain::Later { after, .. }) => BankSaid::DidNotAnswer { after },
+        Err(TryAgain::Later { after, .. }) => {
+            rest(app, bank.name(), after);
+            BankSaid::DidNotAnswer { after }
+        }
         Err(TryAgain::Credentials { why }) => {
             tracing::error!(bank.name = %bank.name(), why, "the bank does not accept our credentials");
             BankSaid::DidNotAnswer { after: None }
@@ -156,11 +160,14 @@ async fn asked(bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> B
     }
 }
 
-fn submitted(submission: Submission) -> BankSaid {
+fn submitted(app: &App, bank: &BankName, submission: Submission) -> BankSaid {
     match submission {
         Submission::Taken { bank_payment_id, status, authorise_at } => stands(Some(bank_payment_id), status, authorise_at),
         Submission::Refused { reason } => BankSaid::Refused { reason },
-        Submission::NotTaken(TryAgain::Later { after, .. }) => BankSaid::NotTaken { after },
+        Submission::NotTaken(TryAgain::Later { after, .. }) => {
+            rest(app, bank, after);
+            BankSaid::NotTaken { after }
+        }
         Submission::NotTaken(TryAgain::Credentials { why }) => {
             tracing::error!(why, "the bank does not accept our credentials");
             BankSaid::NotTaken { after: None }
@@ -168,6 +175,17 @@ fn submitted(submission: Submission) -> BankSaid {
         Submission::Unknown { why } => BankSaid::Unclear { why },
     }
 }
+
+/// A bank that wants to be left alone for a while means every call, not only this one.
+fn rest(app: &App, bank: &BankName, after: Option<Duration>) {
+    if let Some(after) = after {
+        app.governors.rest(&bank_lane(bank), after.min(LONGEST_REST));
+    }
+}
+
+/// However long a bank asks to be left alone: payments that wait longer are not what the payer meant any more
+/// ([`Timing::submit_within`](crate::order::Timing)), and those that it may have are to be asked about.
+const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 fn stands(bank_payment_id: Option<String>, status: BankStatus, authorise_at: Option<String>) -> BankSaid {
     match (status, bank_payment_id, authorise_at) {

@@ -50,6 +50,23 @@ told_on_both! {
         story.ends().await;
     }
 
+    async fn a_bank_that_asks_for_time_is_left_alone_by_everybody(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.enrols("eve", Language::En).await;
+        story.world.bank.misbehave(once(FaultKind::TooMany { retry_after_seconds: 60 }, Operation::Initiate));
+        let first = story.pays("ana", GIFT).await;
+        story.bank_has_misbehaved().await;
+        story.rests_until_due().await;
+        let second = story.pays("eve", GIFT).await;
+        story.order_becomes(second, "ready").await;
+        story.rests_until_due().await;
+        assert_eq!(story.world.balance("croixrouge"), 0, "the second payment knocked at a bank that had asked for time");
+        story.world.clock.advance(Duration::from_secs(60));
+        story.order_becomes(first, "settled").await;
+        story.order_becomes(second, "settled").await;
+        story.ends().await;
+    }
+
     async fn a_post_becomes_a_settled_payment(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
         let post = story.pays("ana", GIFT).await;

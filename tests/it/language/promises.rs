@@ -51,7 +51,8 @@ pub(super) fn check_digits_outside(reading: &Reading, text: &str, context: &Cont
         .char_indices()
         .map(|(at, _)| at)
         .filter(|at| *at < span.start || *at > span.end)
-        // Within a numeral's reach the digits would be part of a sum, not outside it.
+        // Within a numeral's reach the digits would be part of a sum, not outside it: `€50 004` has a space in its thousands.
+        .filter(|at| !text[..*at].trim_end().ends_with(|c: char| c.is_numeric()))
         .filter(|at| text[..*at].ends_with(' ') && text[*at..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '@'))
         .collect();
     if outside.is_empty() {
