@@ -35,6 +35,10 @@ impl GovernorClock for OurTime {
     }
 }
 
+/// Posts of people without a channel that one platform may bring: far more than hints can be said about, far less than would keep the
+/// database from its payers.
+const STRANGERS: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(2_000).unwrap());
+
 /// The longest that an outside party can keep us away with one word: longer than any window of a platform, so that a far reset is
 /// kept to, and not so long that a wrong word stops a lane for good.
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -44,6 +48,7 @@ pub struct Governors {
     clock: Arc<dyn Clock>,
     banks: HashMap<BankName, Governor>,
     lanes: HashMap<PlatformName, Vec<Governor>>,
+    strangers: HashMap<PlatformName, Governor>,
     /// Until when a lane rests, by its name: somebody was told to come back later, which goes for all that stand behind them.
     pauses: Mutex<HashMap<String, Timestamp>>,
 }
@@ -51,7 +56,7 @@ pub struct Governors {
 impl Governors {
     /// No governors yet; those to come tell the time by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Governors { clock, banks: HashMap::new(), lanes: HashMap::new(), pauses: Mutex::default() }
+        Governors { clock, banks: HashMap::new(), lanes: HashMap::new(), strangers: HashMap::new(), pauses: Mutex::default() }
     }
 
     /// Keeps calls to a bank at this rate.
@@ -65,7 +70,14 @@ impl Governors {
         let mut windows: Vec<_> = windows.to_vec();
         windows.sort_by_key(|window| std::cmp::Reverse(window.period));
         let governors = windows.iter().filter_map(spread).map(|quota| self.governor(quota)).collect();
+        self.strangers.insert(platform.clone(), self.governor(STRANGERS));
         self.lanes.insert(platform, governors);
+    }
+
+    /// Whether one more post of somebody without a channel is looked at now. In a flood they are the first to be passed over, so that
+    /// those who have one keep their service.
+    pub fn stranger_passes(&self, platform: &PlatformName) -> bool {
+        self.strangers.get(platform).is_none_or(|governor| governor.check().is_ok())
     }
 
     /// Rests a lane for as long as the outside asked (`Retry-After`, a window's reset): one refusal speaks for all that wait.
@@ -158,5 +170,18 @@ mod tests {
         assert_eq!(governors.rests_until("bank:a"), None);
         governors.rest("bank:a", Duration::MAX);
         assert_eq!(governors.rests_until("bank:a"), Some(later(clock.now(), LONGEST_PAUSE)));
+    }
+
+    #[test]
+    fn of_a_flood_of_strangers_so_many_are_looked_at() {
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let mut governors = Governors::new(clock.clone());
+        let platform = PlatformName::from("x");
+        governors.govern_platform(platform.clone(), &[]);
+        let pass = |governors: &Governors| (0..10_000).filter(|_| governors.stranger_passes(&platform)).count();
+        assert_eq!(pass(&governors), 2_000);
+        assert_eq!(pass(&governors), 0);
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(pass(&governors), 200);
     }
 }

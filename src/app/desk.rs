@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 
 use super::App;
-use super::task::{OPERATOR_LANE, Task, bank_lane, platform_lane};
+use super::task::{OPERATOR_LANE, Task, bank_lane, hint_lane, platform_lane};
 use crate::clock::{Timestamp, later};
 use crate::entropy::random_bytes;
 use crate::ids::{AccountId, EffectId, OrderId, PayeeId, PaymentKey, PlatformName, hex};
@@ -316,9 +316,8 @@ impl<'a> Desk<'a> {
 
     fn queue_for(&mut self, order: &Order, effect: &Effect) {
         let (lane, due_at) = match effect {
-            Effect::AskPayer | Effect::TellPayer { .. } | Effect::HintEnrolment => {
-                (platform_lane(&order.source.platform), self.now)
-            }
+            Effect::AskPayer | Effect::TellPayer { .. } => (platform_lane(&order.source.platform), self.now),
+            Effect::HintEnrolment => (hint_lane(&order.source.platform), self.now),
             Effect::Submit { after, .. } | Effect::AskBank { after, .. } => match &order.payer {
                 Some(payer) => (bank_lane(&payer.bank), later(self.now, *after)),
                 None => return,

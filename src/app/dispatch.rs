@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::ledger::{Ledger, LedgerError, Work};
 use super::settle;
-use super::task::{Task, bank_lane, platform_lane};
-use crate::clock::later;
+use super::task::{Task, bank_lane, hint_lane, platform_lane};
+use crate::clock::{Timestamp, later};
 use crate::ids::{AccountId, BankName, OrderId, PlatformName};
 use crate::messages;
 use crate::order::{Effect, Notice, Order, OrderState};
@@ -69,7 +69,10 @@ enum Outside {
 
 /// Every lane of an application, in the order of their names.
 pub fn lanes(app: &App) -> Vec<Lane> {
-    let platforms = app.platforms.values().map(|platform| (platform_lane(platform.name()), Outside::Platform(platform.clone())));
+    let platforms = app.platforms.values().flat_map(|platform| {
+        let name = platform.name();
+        [(platform_lane(name), Outside::Platform(platform.clone())), (hint_lane(name), Outside::Platform(platform.clone()))]
+    });
     let banks = app.banks.keys().map(|name| (bank_lane(name), Outside::Bank(name.clone())));
     let mut lanes: Vec<Lane> = platforms.chain(banks).map(|(name, to)| Lane { name, to }).collect();
     lanes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -126,7 +129,7 @@ pub(crate) async fn claim(app: &App, lane: &Lane, room: usize) -> Result<Vec<Cla
     let due = u32::try_from(due).unwrap_or(wanted);
     let (wanted, windows) = match &lane.to {
         Outside::Bank(bank) => (app.governors.calls_now(bank, due), Vec::new()),
-        Outside::Platform(platform) => (app.governors.messages_now(platform.name(), due), lane_windows(platform.as_ref())),
+        Outside::Platform(platform) => (app.governors.messages_now(platform.name(), due), lane_windows(lane, platform.as_ref())),
     };
     if wanted == 0 {
         return Ok(Vec::new());
@@ -137,9 +140,14 @@ pub(crate) async fn claim(app: &App, lane: &Lane, room: usize) -> Result<Vec<Cla
     Ok(claimed)
 }
 
-fn lane_windows(platform: &dyn Platform) -> Vec<LaneWindow> {
-    let window = |window: crate::platform::Window| LaneWindow { limit: i64::from(window.limit), period: window.period };
-    platform.send_windows().into_iter().map(window).collect()
+/// What a lane may still send: the platform's windows, which its lanes share, and for hints a tenth of each.
+fn lane_windows(lane: &Lane, platform: &dyn Platform) -> Vec<LaneWindow> {
+    let shared = platform_lane(platform.name());
+    let is_shared = lane.name == shared;
+    let windows = platform.send_windows();
+    let of = |counter: &str, limit: u32, period| LaneWindow { counter: counter.to_owned(), limit: limit.into(), period };
+    let own = windows.iter().filter(|_| !is_shared).map(|window| of(&lane.name, (window.limit / 10).max(1), window.period));
+    windows.iter().map(|window| of(&shared, window.limit, window.period)).chain(own).collect()
 }
 
 /// How long until something is due, at most [`NAP`]. What is due already and was not claimed waits for a window, not for us.
@@ -190,7 +198,7 @@ pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: Cla
                 in_reply_to: thread.as_deref(),
             };
             let sent = platform.send_dm(dm).await;
-            after_sending(app, ledger, platform.as_ref(), &effect, sent).await
+            after_sending(app, ledger, &lane.name, &effect, sent).await
         }
         (Ok(Task::Hint { post, handle, language }), Outside::Platform(platform)) => {
             hint(app, ledger, platform.as_ref(), &effect, &post, &handle, language).await
@@ -224,7 +232,7 @@ async fn write(
     drop(tx);
     let Some(order) = order else { return end(ledger, effect, Then::Dead("there is no such order".to_owned())).await };
     let Some(text) = (match &link {
-        None if matches!(what, Effect::HintEnrolment) => {
+        None if matches!(what, Effect::HintEnrolment) && waits_for_payer(&order, app.clock.now()) => {
             let source = &order.source;
             return hint(app, ledger, platform, effect, &source.native_id, &source.author_handle, order.language).await;
         }
@@ -242,7 +250,12 @@ async fn write(
     let key = if planted!("message_key_changes") { format!("{}:{}", effect.id, effect.epoch) } else { effect.id.to_string() };
     let dm = OutgoingDm { key: &key, to: &payer.link.account, to_handle: &payer.link.handle, text: &text, in_reply_to: thread };
     let sent = platform.send_dm(dm).await;
-    after_sending(app, ledger, platform, effect, sent).await
+    after_sending(app, ledger, &platform_lane(platform.name()), effect, sent).await
+}
+
+/// Whether a channel that is opened now would still be in time.
+fn waits_for_payer(order: &Order, now: Timestamp) -> bool {
+    matches!(order.state, OrderState::AwaitingPayer { until } if now < until)
 }
 
 async fn linked(
@@ -289,13 +302,13 @@ async fn hint(
 ) -> Result<(), DeliveryError> {
     let text = messages::hint(language, &format!("{}/enrol", app.public_url));
     let sent = platform.reply(OutgoingReply { key: effect.id.as_str(), to_post: post, to_handle: handle, text: &text }).await;
-    after_sending(app, ledger, platform, effect, sent).await
+    after_sending(app, ledger, &hint_lane(platform.name()), effect, sent).await
 }
 
 async fn after_sending(
     app: &App,
     ledger: &Ledger,
-    platform: &dyn Platform,
+    lane: &str,
     effect: &ClaimedEffect,
     sent: Result<String, SendError>,
 ) -> Result<(), DeliveryError> {
@@ -311,7 +324,7 @@ async fn after_sending(
         Ok(native_id) => Then::Done(native_id),
         // The platform's own word when it will take messages again: it goes for the whole lane, and is no reason to give one up.
         Err(SendError::Later { after: Some(after), why }) => {
-            app.governors.rest(&platform_lane(platform.name()), after);
+            app.governors.rest(lane, after);
             Then::Again { due_at: later(app.clock.now(), after), why }
         }
         Err(SendError::Later { after: None, why }) => again(pause, why),
@@ -320,12 +333,12 @@ async fn after_sending(
         Err(SendError::Unknown { why }) => again(pause, why),
         Err(SendError::Refused { why }) => Then::Dead(why),
         Err(SendError::Credentials { why }) => {
-            tracing::error!(platform.name = %platform.name(), why, "the platform does not accept our credentials");
+            tracing::error!(lane, why, "the platform does not accept our credentials");
             Then::Again { due_at: later(app.clock.now(), CREDENTIALS_PAUSE), why }
         }
     };
     if let Then::Dead(why) = &then {
-        tracing::warn!(effect.id = %effect.id, platform.name = %platform.name(), why, "a message will not be sent");
+        tracing::warn!(effect.id = %effect.id, lane, why, "a message will not be sent");
     }
     end(ledger, effect, then).await
 }

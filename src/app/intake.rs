@@ -15,7 +15,7 @@ use super::confirm::{self, Word};
 use super::desk::{Addressee, Desk};
 use super::enrol;
 use super::ledger::Ledger;
-use super::task::{Task, platform_lane};
+use super::task::{Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
 use crate::entropy::{Entropy, random_bytes};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
@@ -217,6 +217,10 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         return Ok(Outcome::Enrolment);
     }
     let payer = known.payers.get(&post.author.id).cloned();
+    if payer.is_none() && !desk.app.governors.stranger_passes(name) {
+        tracing::warn!(platform.name = %name, "a flood: the post of somebody without a channel was passed over");
+        return Ok(Outcome::Shed);
+    }
     match read(post, platform, &known.tags, desk.app.policy.limits.currency) {
         Reading::None(_) => Ok(Outcome::Nothing),
         Reading::Rejected(rejection) => {
@@ -225,7 +229,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
             } else if rejection.code == language::Code::ReplyCode {
                 correct(desk, platform, payer.as_ref(), post, Message::CodeAlone).await?;
             } else {
-                let fragment = post.text.get(rejection.span.start..rejection.span.end).map(str::to_owned);
+                // PostgreSQL has no place for U+0000, and nobody can read it.
+                let fragment = post.text.get(rejection.span.start..rejection.span.end).map(|text| text.replace('\0', "\u{fffd}"));
                 let code = rejection.code.as_str().to_owned();
                 let message = Message::Explain { code, fragment, suggestions: rejection.suggestions };
                 correct(desk, platform, payer.as_ref(), post, message).await?;
@@ -432,7 +437,7 @@ async fn correct(
             if desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await? {
                 let language = language_of(post).unwrap_or_default();
                 let task = Task::Hint { post: post.native_id.clone(), handle: post.author.handle.clone(), language };
-                desk.queue(platform_lane(platform.name()), None, &task, 2, desk.now);
+                desk.queue(hint_lane(platform.name()), None, &task, 2, desk.now);
             }
         }
     }

@@ -6,7 +6,8 @@
 //!
 //! If the database fails, nothing of the batch has happened. The batch is then tried again, and if that does not help,
 //! piece by piece, so that one piece without a meaning cannot hold up the others; a piece that fails alone is answered with
-//! the error, and whoever brought it still has it (the stream's cursor has not moved, the effect's lease runs out).
+//! the error, and whoever brought it still has it (the stream's cursor has not moved, the effect's lease runs out). What a platform
+//! sent and cannot be taken in by what it says is taken apart (`quarantine`), so that the stream goes on.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -20,7 +21,7 @@ use super::App;
 use super::desk::{Committed, Desk};
 use super::operate::{self, Act, Operator};
 use super::reconcile::{self, Found};
-use super::{enrol, intake};
+use super::{enrol, intake, quarantine};
 use crate::ids::{OrderId, PlatformName};
 use crate::order::{Event, Order};
 use crate::people::enrolment::Enrolment;
@@ -167,6 +168,7 @@ impl Ledger {
 
     /// Takes in what a platform sent, as its stream does.
     pub async fn received(&self, platform: PlatformName, batch: Batch) -> Result<(), LedgerError> {
+        let batch = quarantine::sound(&platform, batch);
         self.decide(Work::Received { platform, batch }).await.map(|_| ())
     }
 }
@@ -181,7 +183,12 @@ async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError
     }
     let mut results = Vec::with_capacity(works.len());
     for work in works {
-        let result = caught(commit(app, std::slice::from_ref(work))).await;
+        let result = match (caught(commit(app, std::slice::from_ref(work))).await, work) {
+            (Err(error), Work::Received { platform, batch }) if error.is_about_the_data() => {
+                take_apart(app, platform, batch).await.map(|()| vec![Answer::Done(None)])
+            }
+            (result, _) => result,
+        };
         results.push(match result.map(|mut answers| answers.pop()) {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(LedgerError::Closed),
@@ -192,6 +199,20 @@ async fn commit_all(app: &App, works: &[Work]) -> Vec<Result<Answer, LedgerError
         });
     }
     results
+}
+
+/// Takes each event of a batch in alone. What cannot be taken in by what it says is left out; anything else that fails ends it, with the
+/// stream's cursor where it was.
+async fn take_apart(app: &App, platform: &PlatformName, batch: &Batch) -> Result<(), StoreError> {
+    for part in quarantine::parts(batch) {
+        let work = Work::Received { platform: platform.clone(), batch: part.clone() };
+        match caught(commit(app, &[work])).await {
+            Ok(_) => {}
+            Err(error) if error.is_about_the_data() => quarantine::leave_out(platform, &part, &error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// What `cursor_ahead` plants: the cursor in a commit of its own.

@@ -28,6 +28,7 @@ mod hurry;
 pub mod intake;
 pub mod ledger;
 pub mod operate;
+mod quarantine;
 pub mod reconcile;
 mod settle;
 pub mod task;
@@ -166,7 +167,8 @@ impl App {
         }
         let platforms: HashMap<_, _> = parts.platforms.into_iter().map(|platform| (platform.name().clone(), platform)).collect();
         let banks: HashMap<_, _> = parts.banks.into_iter().map(|(bank, _)| (bank.name().clone(), bank)).collect();
-        let lanes = platforms.keys().map(task::platform_lane).chain(banks.keys().map(task::bank_lane));
+        let to_platforms = platforms.keys().flat_map(|name| [task::platform_lane(name), task::hint_lane(name)]);
+        let lanes = to_platforms.chain(banks.keys().map(task::bank_lane));
         Arc::new(App {
             signals: Signals::for_lanes(lanes),
             store: parts.store,

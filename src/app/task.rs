@@ -47,6 +47,12 @@ pub fn platform_lane(platform: &PlatformName) -> String {
     format!("dm:{platform}")
 }
 
+/// The lane of public hints towards a platform. They share the platform's windows with the private messages, and may use a tenth of
+/// them: however many strangers write, payers keep the rest.
+pub fn hint_lane(platform: &PlatformName) -> String {
+    format!("hint:{platform}")
+}
+
 /// The lane towards a bank.
 pub fn bank_lane(bank: &BankName) -> String {
     format!("bank:{bank}")

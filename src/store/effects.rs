@@ -4,7 +4,7 @@
 //! their lease changes nothing. What a lane may send is counted in the same transaction as the claim, *before* any call, and
 //! is never given back: an unknown outcome may have been a sending.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -79,12 +79,19 @@ pub enum Then {
 }
 
 /// At most `limit` in any `period`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneWindow {
+    /// Under which name what is used is counted: lanes that share a window count together.
+    pub counter: String,
     /// How many.
     pub limit: i64,
     /// In how long.
     pub period: Duration,
+}
+
+/// Each counter once, in one order for everybody, so that nobody waits for a lock crosswise.
+fn counters(windows: &[LaneWindow]) -> BTreeSet<&str> {
+    windows.iter().map(|window| window.counter.as_str()).collect()
 }
 
 fn claimed(row: &Row) -> Result<ClaimedEffect, StoreError> {
@@ -137,7 +144,7 @@ impl Tx {
         lease: Duration,
         now: Timestamp,
     ) -> Result<Vec<ClaimedEffect>, StoreError> {
-        let free = if windows.is_empty() { at_most } else { self.free_in_windows(lane, windows, now).await?.min(at_most) };
+        let free = if windows.is_empty() { at_most } else { self.free_in_windows(windows, now).await?.min(at_most) };
         if free <= 0 {
             return Ok(Vec::new());
         }
@@ -165,26 +172,32 @@ impl Tx {
         if !windows.is_empty() && !claimed.is_empty() && !planted!("quota_not_counted") {
             let used = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
             let statement = sql!("INSERT INTO lane_uses (lane, used_at, used) VALUES ($1, $2, $3)");
-            self.run(statement, args![lane, now.as_microsecond(), used]).await?;
+            for counter in counters(windows) {
+                self.run(statement, args![counter, now.as_microsecond(), used]).await?;
+            }
         }
         Ok(claimed)
     }
 
-    async fn free_in_windows(&mut self, lane: &str, windows: &[LaneWindow], now: Timestamp) -> Result<i64, StoreError> {
+    async fn free_in_windows(&mut self, windows: &[LaneWindow], now: Timestamp) -> Result<i64, StoreError> {
         // Two nodes that count at the same time would both see the last place free.
         const ONE_AT_A_TIME: Sql = Sql { sqlite: "SELECT $1", postgres: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" };
-        self.rows(ONE_AT_A_TIME, args![lane]).await?;
+        for counter in counters(windows) {
+            self.rows(ONE_AT_A_TIME, args![counter]).await?;
+        }
         let mut free = i64::MAX;
         for window in windows {
             let statement =
                 sql!("SELECT CAST(COALESCE(SUM(used), 0) AS BIGINT) AS used FROM lane_uses WHERE lane = $1 AND used_at > $2");
-            let rows = self.rows(statement, args![lane, earlier(now, window.period).as_microsecond()]).await?;
+            let rows = self.rows(statement, args![&*window.counter, earlier(now, window.period).as_microsecond()]).await?;
             let used = rows.first().map_or(Ok(0), |row| row.int("used"))?;
             free = free.min(window.limit - used);
         }
         let longest = windows.iter().map(|window| window.period).max().unwrap_or_default();
         let forget = sql!("DELETE FROM lane_uses WHERE lane = $1 AND used_at <= $2");
-        self.run(forget, args![lane, earlier(now, longest).as_microsecond()]).await?;
+        for counter in counters(windows) {
+            self.run(forget, args![counter, earlier(now, longest).as_microsecond()]).await?;
+        }
         Ok(free)
     }
 

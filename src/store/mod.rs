@@ -65,6 +65,24 @@ pub enum StoreError {
     WrongGround(String),
 }
 
+impl StoreError {
+    /// Whether it failed by what was to be written, so that trying again would fail again, and not by the state of the database.
+    pub fn is_about_the_data(&self) -> bool {
+        match self {
+            StoreError::Panicked | StoreError::Meaningless { .. } => true,
+            StoreError::Unavailable(sqlx::Error::Database(error)) => {
+                // SQLSTATE classes 21 to 23 (data and integrity), 54 (too large); SQLite's result codes 18 to 20 (too big, constraint,
+                // mismatch), extended ones by their low byte.
+                let code = error.code().unwrap_or_default();
+                let sqlite = code.parse::<u32>().is_ok_and(|code| code < 10_000 && (18..=20).contains(&(code & 0xff)));
+                sqlite || (code.len() == 5 && ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class)))
+            }
+            StoreError::Unavailable(sqlx::Error::Encode(_)) => true,
+            StoreError::Unavailable(_) | StoreError::Overtaken { .. } | StoreError::Schema(_) | StoreError::WrongGround(_) => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         StoreError::Unavailable(error)

@@ -24,6 +24,8 @@ pub enum Outcome {
     Enrolment,
     /// It asked for something else than a payment.
     Command,
+    /// Passed over in a flood: its author has no channel, and too many such wrote at one time.
+    Shed,
     /// It did not concern us after all.
     Nothing,
 }
@@ -36,6 +38,7 @@ impl Outcome {
             Outcome::Answer => "answer",
             Outcome::Enrolment => "enrolment",
             Outcome::Command => "command",
+            Outcome::Shed => "shed",
             Outcome::Nothing => "nothing",
         }
     }

@@ -144,6 +144,9 @@ told_on_both! {
         let order = story.order_becomes(post, "awaiting_confirmation").await;
         let code = story.code_for("ana", &order).await;
         story.tells("ana", &format!("OUI {code}"));
+        story.order_becomes(post, "ready").await;
+        // The bank still rests: it asked everybody to wait.
+        story.world.clock.advance(Duration::from_secs(1800));
         story.order_becomes(post, "settled").await;
         assert_eq!(story.audit_finds().await, Vec::<String>::new());
         story.world.clock.advance(Duration::from_secs(3600));

@@ -67,6 +67,42 @@ told_on_both! {
         story.ends().await;
     }
 
+    async fn a_post_that_no_database_takes_does_not_stop_the_stream(story: TestApp) {
+        story.enrols("ana", Language::Fr).await;
+        story.enrols("eve", Language::En).await;
+        story.tampers("CREATE UNIQUE INDEX poison ON posts (author) WHERE channel = 'post'").await;
+        let first = story.posts("ana", GIFT);
+        story.order_becomes(first, "awaiting_confirmation").await;
+        story.posts("ana", GIFT);
+        let after = story.posts("eve", GIFT);
+        story.order_becomes(after, "awaiting_confirmation").await;
+        assert_eq!(story.app.newest_orders(None, 10).await.unwrap().len(), 2);
+        for name in ["ana", "eve"] {
+            story.tells(name, "non");
+        }
+        story.order_becomes(after, "cancelled").await;
+        story.ends().await;
+    }
+
+    async fn strangers_share_a_tenth_of_what_may_be_said(story: TestApp) {
+        let strangers: Vec<String> = (0..40).map(|number| format!("stranger{number}")).collect();
+        for stranger in &strangers {
+            story.posts(stranger, GIFT);
+        }
+        story.enrols("ana", Language::Fr).await;
+        let post = story.pays("ana", GIFT).await;
+        story.order_becomes(post, "settled").await;
+        let windows = story.app.platforms.values().next().unwrap().send_windows();
+        let tenth = usize::try_from(windows.iter().map(|window| window.limit).min().unwrap() / 10).unwrap();
+        let hints = || strangers.iter().filter(|name| !story.world.hints_to(name).is_empty()).count();
+        assert!(tenth < strangers.len() && 0 < hints() && hints() <= tenth, "{} hints, {tenth} are a tenth", hints());
+        // Who was not told in the time an order waits is not told any more.
+        story.world.clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+        story.rests().await;
+        assert!(hints() <= tenth);
+        story.ends().await;
+    }
+
     async fn a_post_becomes_a_settled_payment(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
         let post = story.pays("ana", GIFT).await;

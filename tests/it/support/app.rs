@@ -52,6 +52,15 @@ impl World {
 
     /// Everything that Obole has written to somebody in private, oldest first.
     pub(crate) fn messages_to(&self, name: &str) -> Vec<String> {
+        self.written_to(name, |visibility| visibility == Visibility::Direct)
+    }
+
+    /// What Obole has answered to somebody in public.
+    pub(crate) fn hints_to(&self, name: &str) -> Vec<String> {
+        self.written_to(name, |visibility| visibility != Visibility::Direct)
+    }
+
+    fn written_to(&self, name: &str, fits: impl Fn(Visibility) -> bool) -> Vec<String> {
         let person = self.person(name);
         let state = self.town.read();
         let page = Page { limit: 1000, ..Page::default() };
@@ -60,7 +69,7 @@ impl World {
         statuses.sort_by_key(|status| status.id);
         statuses
             .into_iter()
-            .filter(|status| status.author == self.bot.id && status.visibility == Visibility::Direct)
+            .filter(|status| status.author == self.bot.id && fits(status.visibility))
             .map(|status| status.now.text.clone())
             .collect()
     }
