@@ -171,7 +171,7 @@ pub(super) async fn apply(desk: &mut Desk<'_>, change: &Change) -> Result<Result
         }
         Change::Limits { limits } => {
             desk.tx.save_limits(&json!(limits).to_string()).await?;
-            Ok(Ok("approved: the limits hold from the next start of each node".to_owned()))
+            Ok(Ok("in force: each node takes the limits over within seconds".to_owned()))
         }
         Change::Release { payee } => {
             desk.tx.unfreeze_payee(payee).await?;
@@ -180,7 +180,7 @@ pub(super) async fn apply(desk: &mut Desk<'_>, change: &Change) -> Result<Result
     }
 }
 
-/// The limits in force, once any were written down. They are read before an application is put together.
+/// The limits in force, once any were written down. They are read before an application is put together, and again and again ([`super::in_force`]).
 pub async fn limits_in_force(store: &Store) -> Result<Option<Limits>, StoreError> {
     let stored = store.begin_reading().await?.limits_in_force().await?;
     let read = |text: String| {

@@ -282,7 +282,7 @@ impl<'a> Desk<'a> {
         });
         // Under which rules somebody was asked or said yes.
         if decision.reserves_limits || decision.effects.contains(&Effect::AskPayer) {
-            detail["limits"] = json!(self.app.limits_version);
+            detail["limits"] = json!(self.app.limits.now().version);
             detail["screening"] = json!(self.app.screening.version());
         }
         // What exactly was confirmed: an audit compares it with what the order says now.

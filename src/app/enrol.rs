@@ -96,7 +96,7 @@ pub async fn ask_bank(app: &App, mut enrolment: Enrolment) -> Result<Enrolment, 
     let Step::AwaitingConsent { consent, .. } = &enrolment.step else { return Ok(enrolment) };
     let consent = consent.clone();
     let backend = app.banks.get(&enrolment.bank).ok_or_else(|| EnrolError::NoSuchBank(enrolment.bank.clone()))?;
-    let currency = app.policy.limits.currency;
+    let currency = app.limits.now().limits.currency;
     let step = match backend.consent(&consent).await? {
         ConsentStanding::Pending => return Ok(enrolment),
         ConsentStanding::Gone => Step::Abandoned { reason: "consent_refused".to_owned() },
@@ -273,7 +273,7 @@ pub(super) async fn link(desk: &mut Desk<'_>, shown: &Enrolment) -> Result<Resul
             safe_phrase: Some(&person.safe_phrase),
             thread: Some(&candidate.thread),
         };
-        desk.say(&to, Message::linked(&desk.app.policy.limits));
+        desk.say(&to, Message::linked(&desk.app.limits.now().limits));
     } else {
         enrolment.step = Step::Abandoned { reason: "already_linked".to_owned() };
     }
@@ -289,7 +289,7 @@ async fn wake_waiting_orders(
     candidate: &Candidate,
 ) -> Result<(), StoreError> {
     let waiting = orders_awaiting_payer(desk, &candidate.platform, &candidate.account).await?;
-    let most = usize::try_from(desk.app.policy.limits.open_orders).unwrap_or(usize::MAX);
+    let most = usize::try_from(desk.app.limits.now().limits.open_orders).unwrap_or(usize::MAX);
     for (place, order) in waiting.iter().enumerate() {
         let payer = Payer {
             person: person.id.clone(),
@@ -300,7 +300,7 @@ async fn wake_waiting_orders(
         let event = Event::PayerLinked { payer, language: person.language, salt: desk.salt() };
         let _ = desk.happen(order, &event).await?;
         if place >= most {
-            let reason = crate::order::Rejection::TooManyOpen { limit: desk.app.policy.limits.open_orders };
+            let reason = crate::order::Rejection::TooManyOpen { limit: desk.app.limits.now().limits.open_orders };
             let _ = desk.happen(order, &Event::Refused { reason }).await?;
         }
     }

@@ -73,7 +73,7 @@ impl App {
 
     /// What a campaign has brought in.
     pub async fn campaign_total(&self, tag: &str) -> Result<CampaignTotal, StoreError> {
-        self.store.begin_reading().await?.campaign_total(tag, self.policy.limits.currency).await
+        self.store.begin_reading().await?.campaign_total(tag, self.limits.now().limits.currency).await
     }
 
     /// Orders by standing.

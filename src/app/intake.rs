@@ -221,7 +221,7 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         tracing::warn!(platform.name = %name, "a flood: the post of somebody without a channel was passed over");
         return Ok(Outcome::Shed);
     }
-    match read(post, platform, &known.tags, desk.app.policy.limits.currency) {
+    match read(post, platform, &known.tags, desk.app.limits.now().limits.currency) {
         Reading::None(_) => Ok(Outcome::Nothing),
         Reading::Rejected(rejection) => {
             if rejection.code == language::Code::ReplyUnknown {
@@ -330,7 +330,7 @@ async fn propose(
     }
     if let Some(payer) = &payer {
         let open = known.open_orders.entry(payer.person.id.clone()).or_default();
-        let limit = desk.app.policy.limits.open_orders;
+        let limit = desk.app.limits.now().limits.open_orders;
         if *open >= i64::from(limit) && !planted!("open_orders_ignored") {
             problem = problem.or(Some(Rejection::TooManyOpen { limit }));
         } else if problem.is_none() {
@@ -376,7 +376,7 @@ async fn propose(
 fn problem_of_post(app: &App, post: &Post, now: Timestamp) -> Option<Rejection> {
     if post.is_edited {
         Some(Rejection::AlreadyEdited)
-    } else if post.posted_at < earlier(now, app.policy.timing.oldest_post) {
+    } else if post.posted_at < earlier(now, app.timing.oldest_post) {
         Some(Rejection::TooOld)
     } else {
         None

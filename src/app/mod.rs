@@ -25,6 +25,7 @@ pub mod enrol;
 pub mod expire;
 mod glance;
 mod hurry;
+pub mod in_force;
 pub mod intake;
 pub mod ledger;
 pub mod operate;
@@ -46,12 +47,13 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::ids::{BankName, OrderId, PlatformName};
 use crate::limits::Governors;
-use crate::order::{Policy, Rail};
+use crate::order::{Policy, Rail, Timing};
 use crate::people::screening::Screening;
 use crate::platform::Platform;
 use crate::store::Store;
 
 pub use confirm::CodeSecret;
+use in_force::LimitsInForce;
 
 /// Everything the verbs need: the ports by name, the store, time, chance and the rules. Shared by all tasks.
 pub struct App {
@@ -65,10 +67,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Codes, salts and ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Sums and times; the rail is the bank's of each order ([`App::policy_at`]).
-    pub policy: Policy,
-    /// Under which [`crate::order::Limits::version`] decisions are made.
-    pub limits_version: String,
+    /// Sums.
+    pub limits: LimitsInForce,
+    /// Times.
+    pub timing: Timing,
     /// Asked before a payer is, and again before a bank is.
     pub screening: Arc<dyn Screening>,
     /// The rates we keep to by ourselves.
@@ -176,8 +178,8 @@ impl App {
             banks,
             clock: parts.clock,
             entropy: parts.entropy,
-            limits_version: parts.policy.limits.version(),
-            policy: parts.policy,
+            limits: LimitsInForce::new(parts.policy.limits),
+            timing: parts.policy.timing,
             screening: parts.screening,
             governors,
             secret: parts.secret,
@@ -187,7 +189,8 @@ impl App {
 
     /// The rules for an order that is paid from an account at this bank. A bank that is not configured any more promises nothing.
     pub fn policy_at(&self, bank: Option<&BankName>) -> Policy {
-        let mut policy = self.policy.clone();
+        let limits = self.limits.now().limits.clone();
+        let mut policy = Policy { limits, timing: self.timing.clone(), rail: Rail::default() };
         if let Some(bank) = bank.and_then(|name| self.banks.get(name)) {
             let Capabilities { look_up_horizon, key_life, .. } = bank.capabilities();
             policy.rail = Rail { look_up_horizon: *look_up_horizon, key_life: *key_life };

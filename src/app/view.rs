@@ -30,7 +30,7 @@ pub async fn campaigns(app: &App) -> Result<Vec<CampaignView>, StoreError> {
             match views.iter_mut().find(|view| view.campaign.tag == campaign.tag) {
                 Some(view) => view.identity = view.identity.take().or(identity),
                 None => {
-                    let currency = campaign.goal.map_or(app.policy.limits.currency, |goal| goal.currency);
+                    let currency = campaign.goal.map_or(app.limits.now().limits.currency, |goal| goal.currency);
                     let total = tx.campaign_total(&campaign.tag, currency).await?;
                     views.push(CampaignView { campaign, payee, identity, total });
                 }

@@ -259,6 +259,14 @@ told_on_both! {
             story.operator_does("bob", Act::Approve { change: id.clone() }).await.unwrap();
         }
         assert_eq!(changes::limits_in_force(&story.app.store).await.unwrap(), Some(more.clone()));
+        // The running service takes them over by itself.
+        while story.app.limits.now().limits != more {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let post = story.posts("ana", "@obole #donner 40€ @croixrouge");
+        story.order_becomes(post, "awaiting_confirmation").await;
+        story.tells("ana", "non");
+        story.order_becomes(post, "cancelled").await;
         let post = story.pays("ana", "@obole #donner 2€ @eve").await;
         story.order_becomes(post, "settled").await;
         let post = story.pays("ana", "@obole #donner 3€ @croixrouge").await;

@@ -46,7 +46,7 @@ impl Ground {
             bot: bot.unwrap_or_else(|| NAME.to_owned()),
             campaigns: tags.iter().map(|(tag, handle)| (tag.as_str(), handle.as_deref())).collect(),
             tags,
-            currency: app.policy.limits.currency,
+            currency: app.limits.now().limits.currency,
         })
     }
 

@@ -130,7 +130,7 @@ impl TestApp {
             serving.stop().await;
         }
         let location = self.database.as_ref().unwrap().location().clone();
-        let (app, serving) = begin(&self.world, &location, self.app.policy.clone()).await;
+        let (app, serving) = begin(&self.world, &location, self.app.policy_at(None)).await;
         self.app = app;
         self.serving = Some(serving);
     }
