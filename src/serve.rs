@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::ledger::Ledger;
 use crate::app::operate::Office;
-use crate::app::{App, dispatch, expire, in_force, intake, reconcile, watch};
+use crate::app::{App, dispatch, expire, in_force, intake, reconcile, timekeeping, watch};
 
 /// How long calls under way may take to end before the process stops all the same.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,6 +57,9 @@ impl Serving {
         let watched = app.clone();
         let watching = async move { watch::keep_watching(&watched).await };
         serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(watching));
+        let timed = app.clone();
+        let timing = async move { timekeeping::keep_time(&timed).await };
+        serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(timing));
         let limited = app.clone();
         let keeping = async move { in_force::keep_limits(&limited).await };
         serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(keeping));

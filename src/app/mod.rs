@@ -33,6 +33,7 @@ mod quarantine;
 pub mod reconcile;
 mod settle;
 pub mod task;
+pub mod timekeeping;
 pub mod view;
 pub mod watch;
 

@@ -13,10 +13,10 @@ use crate::app::changes::{self, Taken};
 use crate::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
 use crate::app::operate::Office;
 use crate::app::reconcile::Schedule;
-use crate::app::{App, CodeSecret, Parts};
+use crate::app::{App, CodeSecret, Parts, timekeeping};
 use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{BankSection, Config, Environment, PlatformSection};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::exit::ExitCode;
@@ -26,7 +26,7 @@ use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
-use crate::store::{Ground, Location, Store, StoreError};
+use crate::store::{Ground, Location, Store};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say};
 use crate::web;
@@ -57,9 +57,6 @@ pub(super) async fn run(args: RunArgs, log: &LogArgs) -> ExitCode {
     }
 }
 
-/// Leases and expiries are moments that nodes compare; clocks that differ by more are not to be trusted with them.
-const CLOCK_MAY_DIFFER_MS: i64 = 2_000;
-
 async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!(%warning, "the configuration deserves a look");
@@ -71,12 +68,7 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     }
     let location = location(&config, args.data.as_deref());
     let store = Store::open(&location, Ground::Production).await?;
-    if let Some(ahead_ms) = store.clock_ahead_ms(SystemClock.now()).await?.filter(|ahead| ahead.abs() > CLOCK_MAY_DIFFER_MS) {
-        let why = format!(
-            "this machine's clock and the database's differ by {ahead_ms} ms, more than {CLOCK_MAY_DIFFER_MS}; set them right"
-        );
-        return Err(StoreError::WrongGround(why).into());
-    }
+    timekeeping::check(&store, SystemClock.now()).await?;
     let app = put_together(&config, store, connect_platforms(&config).await?).await?;
     let (payees, campaigns) = entries(&config);
     let Taken { findings, proposed, waiting } = changes::take_configuration(&app, &payees, &campaigns, &config.limits).await?;
@@ -118,7 +110,7 @@ pub(super) fn location(config: &Config, data: Option<&Path>) -> Location {
 
 /// An application over this store, with the banks of the configuration and the limits in force.
 pub(super) async fn put_together(config: &Config, store: Store, platforms: Vec<Arc<dyn Platform>>) -> anyhow::Result<Arc<App>> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let limits = changes::limits_in_force(&store).await?.unwrap_or_else(|| config.limits.clone());
     Ok(App::new(Parts {

@@ -21,7 +21,7 @@ use crate::app::operate::Office;
 use crate::app::{App, CodeSecret, Parts, directory};
 use crate::bank::berlin_group::{self, BerlinGroup};
 use crate::bank::fake::{FakeBank, Settings};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock};
 use crate::entropy::{Entropy, SystemEntropy, random_bytes};
 use crate::ids::{BankName, PlatformName, hex};
 use crate::order::Policy;
@@ -79,7 +79,7 @@ pub struct Whole {
 
 /// Starts everything. When this returns, town and bank answer and Obole listens to the town.
 pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     make(&setup.data)?;
     // Before anything else is touched: a second process on the same directory is told so by this.

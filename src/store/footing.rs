@@ -53,6 +53,9 @@ fn weakness_of_postgres(fsync: &str, synchronous_commit: &str, standby: &str) ->
     }
 }
 
+/// The row of `settings` that holds the latest moment seen.
+const TIME_MARK: &str = "latest_time";
+
 impl Store {
     /// By how much the database's clock is ahead of `now`, in milliseconds; negative if it is behind. `None`: it has no clock of its
     /// own (SQLite). Nodes that share a database are only as right about leases and expiries as their clocks agree.
@@ -64,6 +67,25 @@ impl Store {
         let rows = self.begin_reading().await?.rows(statement, args![]).await?;
         let at = rows.first().map_or(Ok(0), |row| row.int("at"))?;
         Ok(Some(at - now.as_millisecond()))
+    }
+
+    /// Writes down that it has been `now`. The mark never goes back.
+    pub async fn mark_time(&self, now: Timestamp) -> Result<(), StoreError> {
+        let statement = sql!(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+             WHERE CAST(settings.value AS BIGINT) < CAST(excluded.value AS BIGINT)"
+        );
+        let mut tx = self.begin().await?;
+        tx.run(statement, args![TIME_MARK, now.as_microsecond().to_string()]).await?;
+        tx.commit().await
+    }
+
+    /// The latest moment that this store has seen, over all processes that used it.
+    pub async fn latest_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        let statement = sql!("SELECT CAST(value AS BIGINT) AS at FROM settings WHERE name = $1");
+        let rows = self.begin_reading().await?.rows(statement, args![TIME_MARK]).await?;
+        let at = rows.first().map(|row| row.int("at")).transpose()?;
+        Ok(at.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 }
 

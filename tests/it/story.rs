@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use obole::app::timekeeping;
 use obole::bank::fake::{Fault, FaultKind, Operation};
 use obole::order::{OrderState, Rejection};
 use obole::people::Language;
@@ -64,6 +65,24 @@ told_on_both! {
         story.world.clock.advance(Duration::from_secs(60));
         story.order_becomes(first, "settled").await;
         story.order_becomes(second, "settled").await;
+        story.ends().await;
+    }
+
+    async fn a_start_with_an_earlier_clock_is_refused(story: TestApp) {
+        let store = &story.app.store;
+        let shown = obole::clock::Clock::now(&*story.world.clock);
+        let ahead = store.clock_ahead_ms(shown).await.unwrap().unwrap_or(0);
+        let now = shown + jiff::SignedDuration::from_millis(ahead);
+        store.mark_time(now).await.unwrap();
+        timekeeping::check(store, now).await.unwrap();
+        store.mark_time(now + jiff::SignedDuration::from_secs(3600)).await.unwrap();
+        let refused = timekeeping::check(store, now).await.unwrap_err().to_string();
+        assert!(refused.contains("has already seen"), "{refused}");
+        // The mark does not go back, whoever sets it.
+        store.mark_time(now).await.unwrap();
+        assert!(timekeeping::check(store, now).await.is_err());
+        let other = timekeeping::check(store, now - jiff::SignedDuration::from_secs(60)).await.unwrap_err().to_string();
+        assert!(other.contains("set"), "{other}");
         story.ends().await;
     }
 
