@@ -24,14 +24,16 @@ pub(crate) use planted;
 
 #[cfg(feature = "planted-bugs")]
 mod switch {
-    use std::sync::RwLock;
+    use std::cell::Cell;
 
     /// Every bug, and the mechanism it takes out.
     pub(crate) const BUGS: &[(&str, &str)] = &[
         ("asking_stops", "an unanswered question is asked again"),
         ("audit_skipped", "every decision has its audit line"),
         ("blind_resubmit", "a payment found submitting is asked about, never called again"),
+        ("callback_believed", "a callback only has the bank asked, it sets no state"),
         ("cancel_while_submitting", "an order is withdrawn only while nothing of it is submitted"),
+        ("code_in_the_log", "no code, account or safe phrase stands in the log"),
         ("contradiction_flips", "a contradiction is disputed, not taken over"),
         ("cursor_ahead", "a stream's cursor is committed with what it has told"),
         ("day_is_an_hour", "the rolling limit looks back 24 hours"),
@@ -63,17 +65,19 @@ mod switch {
         ("wrong_code_accepted", "only the order's own code confirms it"),
     ];
 
-    static ON: RwLock<Option<&'static str>> = RwLock::new(None);
+    thread_local! {
+        static ON: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
 
-    /// Switches one bug on, for all threads, and every other off.
+    /// Switches one bug on for this thread, and every other off. A simulation is one thread, so each may look for a bug of its own.
     pub(crate) fn switch_on(name: Option<&'static str>) {
-        *ON.write().unwrap_or_else(std::sync::PoisonError::into_inner) = name;
+        ON.set(name);
     }
 
     /// Whether a bug is switched on.
     pub(crate) fn is_on(name: &str) -> bool {
         debug_assert!(BUGS.iter().any(|(known, _)| *known == name), "{name} is not in the list of bugs");
-        *ON.read().unwrap_or_else(std::sync::PoisonError::into_inner) == Some(name)
+        ON.get() == Some(name)
     }
 }
 

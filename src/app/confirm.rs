@@ -97,9 +97,16 @@ pub(super) async fn answer(
     desk.lay_out(&waiting).await?;
     // What this very batch has decided already is on the desk, not in the rows.
     let open: Vec<OrderId> = waiting.into_iter().filter(|id| is_waiting(desk, id)).collect();
+    #[cfg(feature = "planted-bugs")]
+    if planted!("second_yes_starts_again") && word == Word::Yes && open.is_empty() {
+        return confirm_again(desk, payer).await;
+    }
     if open.is_empty() {
         desk.say_to_payer(payer, Some(thread), Message::NoOpenOrder);
         return Ok(());
+    }
+    if planted!("code_in_the_log") {
+        tracing::info!(person.id = %payer.person.id, given = code, "a payer has answered");
     }
     match (word, code) {
         (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::YesWithoutCode),
@@ -124,6 +131,16 @@ pub(super) async fn answer(
                 ([], _) => wrong_code(desk, payer, &open, thread).await?,
             }
         }
+    }
+    Ok(())
+}
+
+/// What `second_yes_starts_again` plants, beside letting `decide` take it: a yes that finds nothing waiting is for the newest order.
+#[cfg(feature = "planted-bugs")]
+async fn confirm_again(desk: &mut Desk<'_>, payer: &LinkedPayer) -> Result<(), StoreError> {
+    for order in desk.tx.newest_orders(Some(&payer.person.id), 1).await? {
+        desk.lay_out(std::slice::from_ref(&order.id)).await?;
+        let _ = desk.happen(&order.id, &Event::Answered { answer: Answer::Yes }).await?;
     }
     Ok(())
 }

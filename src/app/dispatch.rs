@@ -61,6 +61,13 @@ pub struct Lane {
     to: Outside,
 }
 
+impl Lane {
+    /// The name under which its effects are queued.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 #[derive(Clone)]
 enum Outside {
     Platform(Arc<dyn Platform>),

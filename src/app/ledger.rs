@@ -91,6 +91,9 @@ struct Request {
 #[derive(Clone)]
 pub struct Ledger {
     requests: mpsc::Sender<Request>,
+    /// For the bug that takes the cursor out of the batch's own commit.
+    #[cfg(feature = "planted-bugs")]
+    app: Arc<App>,
 }
 
 /// Who keeps a ledger: takes what is waiting, commits it, and answers.
@@ -135,10 +138,6 @@ impl Keeper {
         if self.incoming.recv_many(&mut requests, at_most.clamp(1, BATCH)).await == 0 {
             return None;
         }
-        #[cfg(feature = "planted-bugs")]
-        if planted!("cursor_ahead") {
-            save_cursors_first(&self.app, &requests).await;
-        }
         let (works, answers): (Vec<Work>, Vec<_>) = requests.into_iter().map(|request| (request.work, request.answer)).unzip();
         let results = commit_all(&self.app, &works).await;
         Some(Answers(answers.into_iter().zip(results).collect()))
@@ -149,7 +148,12 @@ impl Ledger {
     /// A ledger and who keeps it.
     pub fn open(app: Arc<App>) -> (Ledger, Keeper) {
         let (requests, incoming) = mpsc::channel(QUEUE);
-        (Ledger { requests }, Keeper { app, incoming })
+        let ledger = Ledger {
+            requests,
+            #[cfg(feature = "planted-bugs")]
+            app: app.clone(),
+        };
+        (ledger, Keeper { app, incoming })
     }
 
     pub(super) async fn decide(&self, work: Work) -> Result<Answer, LedgerError> {
@@ -169,6 +173,10 @@ impl Ledger {
     /// Takes in what a platform sent, as its stream does.
     pub async fn received(&self, platform: PlatformName, batch: Batch) -> Result<(), LedgerError> {
         let batch = quarantine::sound(&platform, batch);
+        #[cfg(feature = "planted-bugs")]
+        if planted!("cursor_ahead") {
+            save_cursor_first(&self.app, &platform, &batch).await;
+        }
         self.decide(Work::Received { platform, batch }).await.map(|_| ())
     }
 }
@@ -215,15 +223,12 @@ async fn take_apart(app: &App, platform: &PlatformName, batch: &Batch) -> Result
     Ok(())
 }
 
-/// What `cursor_ahead` plants: the cursor in a commit of its own.
+/// What `cursor_ahead` plants: the cursor in a commit of its own, before what it stands behind.
 #[cfg(feature = "planted-bugs")]
-async fn save_cursors_first(app: &App, requests: &[Request]) {
-    for request in requests {
-        let Work::Received { platform, batch } = &request.work else { continue };
-        let (Ok(mut tx), Some(cursor)) = (app.store.begin().await, &batch.cursor) else { continue };
-        if tx.save_cursor(platform, &cursor.0, app.clock.now()).await.is_ok() {
-            let _ = tx.commit().await;
-        }
+async fn save_cursor_first(app: &App, platform: &PlatformName, batch: &Batch) {
+    let (Ok(mut tx), Some(cursor)) = (app.store.begin().await, &batch.cursor) else { return };
+    if tx.save_cursor(platform, &cursor.0, app.clock.now()).await.is_ok() {
+        let _ = tx.commit().await;
     }
 }
 

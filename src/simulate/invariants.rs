@@ -11,21 +11,22 @@
 //! | I7 | no limit of a payer or account is ever exceeded |
 //! | I8 | a bank without memory of keys is called once, unless it surely had not taken the payment |
 //! | I9 | every order's audit chain verifies, without a gap, and its end is the order |
+//! | I10 | no line of the log has a code, an account, a handle or a safe phrase in it |
 //! | I11 | nobody is told that a payment was made or not made before that is known (looked at whenever a receipt goes out, in `ports`) |
 //! | I12 | what asking cannot resolve goes to an operator; a contradiction is disputed; a look-alike waits; a frozen payee is not paid |
 //! | I13 | no message to us is passed over, and nobody is written to twice without need |
-//!
-//! I10 of the list (no code, account number or safe phrase in a log line) is not looked at here: nobody listens to the log of a run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
+use super::listening::Log;
 use super::node::policy;
 use super::plan::RailKind;
 use super::world::World;
 use crate::clock::{Timestamp, earlier, later};
 use crate::ids::OrderId;
 use crate::order::{Effect, Order, OrderState, Payment, PaymentState};
+use crate::store::orders::AuditLine;
 use crate::store::{Store, StoreError};
 
 /// What was looked at.
@@ -42,6 +43,7 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
     let mut paid_by_us: BTreeMap<(usize, String), i64> = BTreeMap::new();
     let mut paid_by_bank: BTreeMap<(usize, String), i64> = BTreeMap::new();
     let mut posts = BTreeSet::new();
+    let mut audit: HashMap<OrderId, Vec<AuditLine>> = HashMap::new();
     for order in &orders {
         if !posts.insert((order.source.platform.clone(), order.source.channel.as_str(), order.source.post.clone())) {
             world.violate(format!("I1: two orders for the post {}", order.source.native_id));
@@ -62,6 +64,7 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
             world.violate(format!("I9: order {} is at version {}, its audit ends at {version}", order.id, order.version));
         }
         let said_yes = lines.iter().any(|line| line.event == "answered_yes" && line.detail.contains("\"to\":\"confirmed\""));
+        audit.insert(order.id.clone(), lines);
         let Some(payer) = &order.payer else { continue };
         let Some(bank) = world.banks.iter().position(|(name, _, _)| *name == payer.bank) else { continue };
         if matches!(order.state, OrderState::Confirmed { .. }) && !said_yes {
@@ -101,7 +104,7 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
         }
     }
     nothing_is_lost(world, &mut tx).await?;
-    doubts(world, &mut tx, &orders).await?;
+    doubts(world, &audit, &orders);
     asked_by_its_own_code(world, &mut tx, &orders).await?;
     told(world);
     windows(world);
@@ -133,20 +136,24 @@ async fn nothing_is_lost(world: &World, tx: &mut crate::store::Tx) -> Result<(),
 }
 
 /// I12: what the audit lines tell about doubts and contradictions.
-async fn doubts(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> Result<(), StoreError> {
+fn doubts(world: &World, audit: &HashMap<OrderId, Vec<AuditLine>>, orders: &[Order]) {
     let lied_about = world.book().lied_about.clone();
     let mut unknown: Vec<(&Order, &Payment, Timestamp, Timestamp)> = Vec::new();
     let mut confirmed: Vec<(&Order, Timestamp)> = Vec::new();
     for order in orders {
-        let lines = tx.audit_of(&order.id).await?;
+        let lines = audit.get(&order.id).map_or(&[][..], Vec::as_slice);
         for (place, payment) in order.payments.iter().enumerate() {
             let mut since: Option<Timestamp> = None;
-            let (mut was_failed, mut was_disputed) = (false, false);
-            for line in &lines {
+            let (mut was_failed, mut was_disputed, mut was_unknown) = (false, false, false);
+            for line in lines {
                 let detail: serde_json::Value = serde_json::from_str(&line.detail).unwrap_or_default();
                 let state = detail["payments"][place].as_str().unwrap_or_default().to_owned();
                 was_failed |= state == "failed";
                 was_disputed |= state == "disputed";
+                was_unknown |= state == "unknown";
+                if was_unknown && state == "ready" {
+                    world.violate(format!("I12: {} may be with the bank, and is taken for never handed over", payment.key));
+                }
                 match (state.as_str(), since) {
                     ("unknown", None) => since = Some(line.at),
                     ("unknown", Some(_)) | (_, None) => {}
@@ -182,23 +189,24 @@ async fn doubts(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> R
     }
     let book = world.book();
     let mut paid_though_frozen = Vec::new();
-    let mut handed_over = BTreeSet::new();
     for submitted in &book.submitted {
         let Some(payment) = orders.iter().flat_map(|order| &order.payments).find(|payment| payment.key == submitted.key) else {
             continue;
         };
-        let first = handed_over.insert(&submitted.key);
-        let since = book.frozen.get(payment.payee.iban.as_str());
-        // What was `Submitting` when the payee was frozen goes on.
-        if first && since.is_some_and(|since| submitted.at > later(*since, Duration::from_secs(300))) {
+        // The payee is looked up within the lease of whoever hands the payment over.
+        let paid = |since: &Timestamp, until: &Option<Timestamp>| {
+            submitted.begun_at > later(*since, LEASE) && until.is_none_or(|until| submitted.begun_at < until)
+        };
+        if book.frozen.iter().any(|(iban, since, until)| *iban == payment.payee.iban && paid(since, until)) {
             paid_though_frozen.push(format!("I12: {} was submitted to a frozen payee", submitted.key));
         }
     }
     drop(book);
     paid_though_frozen.into_iter().for_each(|what| world.violate(what));
-    Ok(())
 }
 
+/// How long a claimed effect belongs to a node, and by how much its clock may be ahead.
+const LEASE: Duration = Duration::from_secs(45 + 2);
 /// Clocks of nodes differ by up to this.
 const SKEW: Duration = Duration::from_secs(4);
 
@@ -311,6 +319,18 @@ fn limits(world: &World, orders: &[Order]) {
         if open.count() > limits.open_orders as usize {
             world.violate("I7: more orders wait for one payer than may".to_owned());
         }
+    }
+}
+
+/// I10: a log is copied, kept and searched by people who have no business with what is private.
+pub(super) fn check_log(world: &World, log: &Log) {
+    // Every payer has a safe phrase with the own name in it.
+    let people = world.payers.iter().flat_map(|payer| [payer.person.username.clone(), payer.iban.as_str().to_owned()]);
+    let payees = super::world::PAYEES.iter().filter_map(|name| world.payee_iban(name).ok()).map(|iban| iban.as_str().to_owned());
+    let mut words: HashSet<String> = people.chain(payees).collect();
+    words.extend(world.book().asked.keys().cloned());
+    if let Some(line) = log.line_with(&words) {
+        world.violate(format!("I10: this was logged: {line}"));
     }
 }
 

@@ -11,12 +11,15 @@
 mod dice;
 mod gate;
 mod invariants;
+mod listening;
 mod node;
 mod plan;
 #[cfg(feature = "planted-bugs")]
 mod planting;
 mod ports;
 mod run;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::collections::BTreeMap;
@@ -56,6 +59,10 @@ pub struct SimulateArgs {
     #[cfg(feature = "planted-bugs")]
     #[arg(long)]
     planted: bool,
+    /// Simulate with this mechanism taken out, to see what it looks like
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long, value_name = "BUG", value_parser = planting::known_bug, conflicts_with = "planted")]
+    bug: Option<&'static str>,
     /// The last line is one JSON object
     #[arg(long)]
     json: bool,
@@ -94,6 +101,8 @@ pub fn simulate(args: &SimulateArgs) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(usize::try_from(args.seeds).unwrap_or(1));
     let worked = std::thread::scope(|scope| {
         let work = || -> anyhow::Result<()> {
+            #[cfg(feature = "planted-bugs")]
+            crate::planted::switch_on(args.bug);
             loop {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed >= end {
@@ -127,6 +136,8 @@ pub fn simulate(args: &SimulateArgs) -> ExitCode {
     let mut failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     failures.sort_by_key(|(plan, _)| plan.seed);
     if let Some((plan, outcome)) = failures.first() {
+        #[cfg(feature = "planted-bugs")]
+        crate::planted::switch_on(args.bug);
         report(plan, outcome);
     }
     let sums = sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -183,12 +194,18 @@ fn first_difference(one: &[String], other: &[String]) -> Option<usize> {
     differs.or((one.len() != other.len()).then(|| one.len().min(other.len())))
 }
 
-/// Makes a failing plan smaller while it still violates something: fewer posts, fewer nodes, fewer faults.
-fn shrink(plan: &Plan) -> (Plan, Option<Outcome>) {
+/// The invariant that a violation is of, as `invariants` names it.
+fn invariant_of(violation: &str) -> &str {
+    violation.split_once(':').map_or(violation, |(invariant, _)| invariant)
+}
+
+/// Makes a failing plan smaller while it still violates the same invariant: fewer posts, fewer nodes, fewer faults.
+fn shrink(plan: &Plan, violation: &str) -> (Plan, Option<Outcome>) {
     let mut smallest = plan.clone();
     let mut outcome = None;
     let end = Instant::now() + SHRINKING;
-    let fails = |plan: &Plan| simulate_one(plan).ok().filter(|outcome| !outcome.violations.is_empty());
+    let is_same = |other: &String| invariant_of(other) == invariant_of(violation);
+    let fails = |plan: &Plan| simulate_one(plan).ok().filter(|outcome| outcome.violations.iter().any(is_same));
     let mut changed = true;
     while changed && Instant::now() < end {
         changed = false;
@@ -229,7 +246,7 @@ const LAST_STEPS: usize = 200;
 
 fn report(plan: &Plan, outcome: &Outcome) {
     say_aside(&format!("seed {} failed: {}", plan.seed, outcome.violations.join("; ")));
-    let (plan, shrunk) = shrink(plan);
+    let (plan, shrunk) = shrink(plan, outcome.violations.first().map_or("", String::as_str));
     let outcome = shrunk.as_ref().unwrap_or(outcome);
     let rates: Vec<String> =
         plan.rates.iter().filter(|(_, rate)| *rate > 0).map(|(fault, rate)| format!("{fault} {rate}")).collect();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::gate::Gates;
-use super::plan::Fault;
+use super::plan::{Fault, LimitKind};
 use super::ports::{GatedBank, GatedTown, SkewedClock};
 use super::world::{TOWN, World};
 use crate::app::dispatch::{self, Lane};
@@ -76,12 +76,16 @@ pub(super) struct Node {
     pub(super) frozen_until: Option<Timestamp>,
 }
 
-/// The rules of a simulation: the usual ones, or with low-value limits that do not end most orders.
+/// The rules of a simulation: the usual ones, with the plan's limits.
 pub(super) fn policy(world: &World) -> Policy {
-    let limits = if world.plan.usual_limits {
-        Limits::default()
-    } else {
-        Limits { low_value_sum_minor: 20_000, low_value_count: 40, rolling_day_minor: 15_000, ..Limits::default() }
+    // The limits of a single order stay as they are: more than any payer of a run comes to is no limit.
+    let open = Limits { low_value_sum_minor: 1_000_000, low_value_count: 1_000, rolling_day_minor: 1_000_000, ..Limits::default() };
+    let limits = match world.plan.limits {
+        LimitKind::Usual => Limits::default(),
+        LimitKind::Higher => Limits { low_value_sum_minor: 20_000, low_value_count: 40, rolling_day_minor: 15_000, ..open },
+        LimitKind::Day => Limits { rolling_day_minor: 5_000, ..open },
+        LimitKind::Count => Limits { low_value_count: 2, ..open },
+        LimitKind::None => open,
     };
     Policy { limits, ..Policy::default() }
 }
@@ -141,9 +145,9 @@ impl Node {
         self.keeper.waiting()
     }
 
-    /// How many lanes there are.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
+    /// The names of the lanes.
+    pub(super) fn lanes(&self) -> Vec<String> {
+        self.lanes.iter().map(|lane| lane.name().to_owned()).collect()
     }
 
     /// Claims what is due on a lane. Gives how much that was.

@@ -62,13 +62,17 @@ faults! {
     BankWantsApproval => "bank_wants_approval", 200, "The bank wants the payer's own authentication, which may never come.";
     BankReturns => "bank_returns", 100, "A settled payment comes back.";
     BankContradicts => "bank_contradicts", 40, "The bank says no and has taken it all the same.";
-    PayeeFrozen => "payee_frozen", 300, "An operator freezes a payee while orders to it are under way.";
+    PayeeFrozen => "payee_frozen", 150, "An operator freezes a payee, for a while, just when a payment to it is handed over.";
     Callback => "callback", 300, "Somebody calls back: early, twice, or without reason.";
     CrashBeforeCommit => "crash_before_commit", 15, "A node dies with work that is not committed.";
     CrashAfterCommit => "crash_after_commit", 15, "A node dies right after a commit, before anybody hears of it.";
     CrashAtCall => "crash_at_call", 25, "A node dies before or after a call, and nobody hears the answer.";
     Pause => "pause", 15, "A node stands still for longer than a lease.";
     Skew => "skew", 500, "The nodes' clocks differ by up to two seconds.";
+    PostBurst => "post_burst", 150, "Somebody posts five orders in a row.";
+    ChangesMind => "changes_mind", 250, "The payer says yes, and soon after cancels by answering the own post.";
+    BankLate => "bank_late", 250, "The connection breaks, and what was sent reaches the bank minutes later.";
+    SlowExpiry => "slow_expiry", 400, "For the whole of a run nobody looks at the clock more than now and then.";
     ClockJump => "clock_jump", 3, "All clocks jump ahead.";
 }
 
@@ -87,6 +91,21 @@ pub enum RailKind {
     Keys(Duration),
 }
 
+/// Which limits the payers meet, if any: each kind lets another of them be the first that is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitKind {
+    /// The usual ones, which end most orders of a long run.
+    Usual,
+    /// Higher ones, of which a day's is met first.
+    Higher,
+    /// A day's sum, and nothing else.
+    Day,
+    /// A few orders by code alone, and nothing else.
+    Count,
+    /// None that anybody meets: most orders go to a bank.
+    None,
+}
+
 /// One simulation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -98,8 +117,8 @@ pub struct Plan {
     pub nodes: usize,
     /// The banks.
     pub rails: Vec<RailKind>,
-    /// Whether payers are held to the usual low-value limits, which most of their orders soon meet.
-    pub usual_limits: bool,
+    /// Which limits the payers meet.
+    pub limits: LimitKind,
     /// How often each fault happens, in a thousand chances.
     pub rates: Vec<(Fault, u32)>,
 }
@@ -121,7 +140,8 @@ impl Plan {
             (*fault, permille)
         };
         let rates = Fault::ALL.iter().map(rate).collect();
-        Plan { seed, posts, nodes, rails, usual_limits: dice.permille(300), rates }
+        let limits = [LimitKind::Usual, LimitKind::Higher, LimitKind::Day, LimitKind::Count, LimitKind::None];
+        Plan { seed, posts, nodes, rails, limits: *dice.pick(&limits), rates }
     }
 
     /// How often a fault happens, in a thousand chances.

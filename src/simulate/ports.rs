@@ -60,6 +60,9 @@ impl GatedTown {
             }
         };
         world.book().sent.push(world.now());
+        if let Err(why) = &sent {
+            world.note(format!("a message was not sent, or nobody knows: {why:?}"));
+        }
         self.gates.pass().await;
         sent
     }
@@ -115,6 +118,7 @@ impl Platform for GatedTown {
         self.send(async move {
             self.told_too_early(&text);
             let sent = self.town.send_dm(dm).await?;
+            self.world.note(format!("somebody was written to: {}", text.lines().next().unwrap_or_default()));
             // A repetition that the town recognised is the same message, which was read already.
             if let Ok(to) = to
                 && !self.world.book().asked.values().flatten().any(|(_, effect)| *effect == key)
@@ -179,8 +183,12 @@ impl Bank for GatedBank {
     }
 
     async fn submit(&self, payment: &PaymentInstruction) -> Submission {
-        self.gates.pass().await;
         let world = &self.world;
+        let begun_at = world.now();
+        if let Some(payee) = world.payee_of(&payment.creditor_iban).filter(|_| world.strikes(Fault::PayeeFrozen)) {
+            world.plan_act(begun_at, Act::Freeze { payee });
+        }
+        self.gates.pass().await;
         self.misbehave(
             &[
                 (Fault::BankLosesAnswer, FaultKind::LoseAnswer),
@@ -197,9 +205,16 @@ impl Bank for GatedBank {
         let place = {
             let mut book = world.book();
             let at = world.now();
-            book.submitted.push(Submitted { bank: self.place, key: payment.key.clone(), at, surely_not_taken: false });
+            let (bank, key) = (self.place, payment.key.clone());
+            book.submitted.push(Submitted { bank, key, at, begun_at, surely_not_taken: false });
             book.submitted.len() - 1
         };
+        if world.strikes(Fault::BankLate) {
+            world.arrive_late(self.place, payment);
+            world.note(format!("what was sent to bank {} about {} is on its way", self.place, payment.key));
+            self.gates.pass().await;
+            return Submission::Unknown { why: "simulated".to_owned() };
+        }
         let mut said = self.connection().submit(payment).await;
         if let Some(taken) = world.bank_has(self.place, &payment.key).last() {
             world.taken(self.place, &payment.key, &taken.id.0);
@@ -210,6 +225,7 @@ impl Bank for GatedBank {
                 world.plan_act(at, Act::Contradict { key: payment.key.clone() });
             }
         }
+        world.note(format!("bank {} was handed {}: {said:?}", self.place, payment.key));
         self.gates.pass().await;
         let surely_not = matches!(said, Submission::NotTaken(_) | Submission::Refused { .. });
         if let Some(submitted) = world.book().submitted.get_mut(place) {
@@ -237,6 +253,7 @@ impl Bank for GatedBank {
             on,
         );
         let answer = self.connection().ask(query).await;
+        self.world.note(format!("bank {} was asked about {}: {answer:?}", self.place, query.key));
         self.gates.pass().await;
         answer
     }

@@ -7,9 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
+use futures_util::FutureExt as _;
+
 use super::dice::Dice;
 use super::plan::{Fault, Plan, RailKind};
 use crate::bank::fake::{AuthorisationId, ConsentWish, FakeBank, FakeConnection, PaymentId, ReturnTo, Scope, Settings, Wanted};
+use crate::bank::{Bank as _, PaymentInstruction};
 use crate::clock::{Clock as _, ManualClock, Timestamp, later};
 use crate::entropy::SeededEntropy;
 use crate::iban::Iban;
@@ -27,6 +31,13 @@ const PAYERS: usize = 8;
 /// How long the storm of posts lasts.
 pub(super) const STORM: Duration = Duration::from_secs(4 * 60 * 60);
 
+/// How many orders somebody posts in a row: more than may wait for one payer.
+const BURST: usize = 5;
+/// How late it is seen that something is over, where nobody looks more often: long enough for a late answer to be there first.
+const SLOW_EXPIRY: Duration = Duration::from_secs(3 * 60);
+/// How long after it was sent something may still reach a bank; less than any bank remembers a key.
+const LATEST_ARRIVAL: Duration = Duration::from_secs(10 * 60);
+
 /// Something that is going to happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
@@ -36,8 +47,8 @@ pub(super) enum Act {
     Edit { who: usize, post: Id },
     /// Somebody deletes their post.
     Delete { who: usize, post: Id },
-    /// Somebody writes to Obole in private; perhaps the right yes, in time, to the question of an effect.
-    Say { who: usize, text: String, yes_to: Option<String> },
+    /// Somebody writes to Obole in private, perhaps under a post; perhaps the right yes, in time, to the question of an effect.
+    Say { who: usize, text: String, under: Option<Id>, yes_to: Option<String> },
     /// A payer answers the bank's own question.
     Approve { bank: usize, authorisation: AuthorisationId, yes: bool },
     /// The payee's bank gives a payment back.
@@ -50,6 +61,10 @@ pub(super) enum Act {
     Callback,
     /// An operator freezes a payee.
     Freeze { payee: usize },
+    /// An operator has looked, and lets the payee be paid again.
+    Unfreeze { payee: usize },
+    /// What was sent to a bank on a broken connection reaches it, unless that was too long ago.
+    Arrive { bank: usize, payment: PaymentInstruction, until: Timestamp },
 }
 
 /// A payer.
@@ -67,6 +82,8 @@ pub(super) struct Submitted {
     pub(super) bank: usize,
     pub(super) key: PaymentKey,
     pub(super) at: Timestamp,
+    /// When its caller had decided to make it.
+    pub(super) begun_at: Timestamp,
     /// The caller was told that it surely was not taken.
     pub(super) surely_not_taken: bool,
 }
@@ -89,12 +106,16 @@ pub(super) struct Book {
     pub(super) said_yes: BTreeSet<String>,
     /// Payments that a bank took, said that it had refused, and told of afterwards.
     pub(super) lied_about: BTreeSet<PaymentKey>,
-    /// Since when which payee may not be paid.
-    pub(super) frozen: BTreeMap<String, Timestamp>,
+    /// Which payee, by account, may not be paid from when until when.
+    pub(super) frozen: Vec<(Iban, Timestamp, Option<Timestamp>)>,
+    /// The newest order that each person has posted.
+    newest_post: BTreeMap<usize, Id>,
     /// Who was hinted at in public, when, and under which key.
     pub(super) hinted: Vec<(String, Timestamp, String)>,
     /// Until when a bank is out of order.
     down_until: BTreeMap<usize, Timestamp>,
+    /// What banks and people were handed, for the trace.
+    notes: Vec<String>,
     /// What went wrong that must not.
     pub(super) violations: Vec<String>,
 }
@@ -109,6 +130,8 @@ pub(super) struct World {
     pub(super) banks: Vec<(BankName, Arc<FakeBank>, Arc<FakeConnection>)>,
     pub(super) payers: Vec<Payer>,
     pub(super) quota: Window,
+    /// How late it is seen that something is over.
+    slow_expiry: Duration,
     calm: std::sync::atomic::AtomicBool,
     book: Mutex<Book>,
 }
@@ -123,7 +146,8 @@ impl World {
         let dice = Dice::new(plan.seed ^ 0x5EED);
         let clock = Arc::new(ManualClock::at(start()));
         let is_small = dice.permille(plan.rate(Fault::SmallQuota));
-        let quota = if is_small { Window::new(40, Duration::from_secs(3600)) } else { Limits::default().statuses };
+        let few = Window::new(5 + u32::try_from(dice.below(36)).unwrap_or(0), Duration::from_secs(3600));
+        let quota = if is_small { few } else { Limits::default().statuses };
         let limits = Limits { statuses: quota, ..Limits::default() };
         let town = Arc::new(Town::in_memory(limits, Arc::new(SeededEntropy::new(dice.seed()))));
         let bot = town.join("obole", "Obole", true, clock.now())?;
@@ -159,18 +183,23 @@ impl World {
                 consent: consent(backend, &login)?,
             });
         }
-        let world =
-            World { plan: plan.clone(), dice, clock, town, bot, banks, payers, quota, calm: false.into(), book: Mutex::default() };
+        let plan = plan.clone();
+        let (slow_expiry, calm, book) = (Duration::ZERO, false.into(), Mutex::default());
+        let mut world = World { plan, dice, clock, town, bot, banks, payers, quota, slow_expiry, calm, book };
         if is_small {
             world.book().fired.insert(Fault::SmallQuota, 1);
         }
-        if world.strikes(Fault::PayeeFrozen) {
-            let payee = world.dice.below(PAYEES.len());
-            world.plan_act(world.dice.moment(start(), STORM), Act::Freeze { payee });
+        if world.strikes(Fault::SlowExpiry) {
+            world.slow_expiry = SLOW_EXPIRY;
         }
-        for _ in 0..plan.posts {
-            let who = world.dice.below(PAYERS);
-            world.plan_act(world.dice.moment(start(), STORM), Act::Post { who });
+        let mut left = world.plan.posts;
+        while left > 0 {
+            let (who, at) = (world.dice.below(PAYERS), world.dice.moment(start(), STORM));
+            let in_a_row = if world.strikes(Fault::PostBurst) { BURST.min(left) } else { 1 };
+            left -= in_a_row;
+            for place in 0..in_a_row {
+                world.plan_act(later(at, Duration::from_secs(10 * place as u64)), Act::Post { who });
+            }
         }
         Ok(Arc::new(world))
     }
@@ -187,6 +216,23 @@ impl World {
     pub(super) fn heal(&self) {
         self.calm.store(true, std::sync::atomic::Ordering::Relaxed);
         self.book().down_until.clear();
+    }
+
+    /// How late it is seen at this moment that something is over.
+    pub(super) fn slow_expiry(&self) -> Duration {
+        if self.calm.load(std::sync::atomic::Ordering::Relaxed) { Duration::ZERO } else { self.slow_expiry }
+    }
+
+    /// The place of the payee with this account.
+    pub(super) fn payee_of(&self, iban: &Iban) -> Option<usize> {
+        let has = |name: &&str| self.payee_iban(name).is_ok_and(|own| own == *iban);
+        PAYEES.iter().position(has)
+    }
+
+    /// The account that a payee is paid on.
+    pub(super) fn payee_iban(&self, name: &str) -> anyhow::Result<Iban> {
+        let accounts = self.banks[0].1.accounts_of(name)?;
+        accounts.first().map(|view| view.account.iban.clone()).context("a payee has no account")
     }
 
     /// Whether a fault happens at this chance; counts it.
@@ -237,6 +283,16 @@ impl World {
         self.book().violations.push(what);
     }
 
+    /// Something for the trace that is no step of its own.
+    pub(super) fn note(&self, what: String) {
+        self.book().notes.push(what);
+    }
+
+    /// What was noted since the last time.
+    pub(super) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.book().notes)
+    }
+
     /// A node's connection to the town.
     pub(super) fn town_connection(&self, clock: Arc<dyn crate::clock::Clock>) -> anyhow::Result<TownConnection> {
         Ok(TownConnection::new(self.town.clone(), clock, PlatformName::from(TOWN), self.bot.id, &["telethon"])?)
@@ -261,6 +317,7 @@ impl World {
         let draft = Draft { text, visibility: Some(Visibility::Public), ..Draft::default() };
         // A person whom the town has had enough of for now posts nothing.
         let Ok(post) = self.town.post(author, draft, now) else { return Ok(()) };
+        self.book().newest_post.insert(who, post.id);
         if self.strikes(Fault::PostEdited) {
             self.plan_act(self.dice.moment(now, Duration::from_secs(600)), Act::Edit { who, post: post.id });
         }
@@ -269,7 +326,7 @@ impl World {
         }
         if self.strikes(Fault::PostCancelled) {
             let at = self.dice.moment(now, Duration::from_secs(300));
-            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), yes_to: None });
+            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), under: None, yes_to: None });
         }
         Ok(())
     }
@@ -287,9 +344,10 @@ impl World {
             Act::Delete { who, post } => {
                 let _ = self.town.delete(self.payers[who].person.id, post, now);
             }
-            Act::Say { who, text, yes_to } => {
+            Act::Say { who, text, under, yes_to } => {
                 self.book().said_yes.extend(yes_to);
-                let draft = Draft { text: format!("@obole {text}"), visibility: Some(Visibility::Direct), ..Draft::default() };
+                let (text, visibility) = (format!("@obole {text}"), Some(Visibility::Direct));
+                let draft = Draft { text, visibility, in_reply_to: under, ..Draft::default() };
                 let _ = self.town.post(self.payers[who].person.id, draft, now);
             }
             Act::Approve { bank, authorisation, yes } => {
@@ -306,6 +364,11 @@ impl World {
                     self.plan_act(later(now, Duration::from_secs(30)), Act::TellReturn { key });
                 }
             }
+            Act::Arrive { bank, payment, until } => {
+                if now <= until {
+                    self.arrive(bank, &payment)?;
+                }
+            }
             ours => return Ok(Some(ours)),
         }
         Ok(None)
@@ -318,10 +381,10 @@ impl World {
         self.book().asked.entry(code.clone()).or_default().push((who, effect.to_owned()));
         let now = self.now();
         let soon = || self.dice.moment(now, Duration::from_secs(8 * 60));
-        let say = |at, text: String, yes_to| self.plan_act(at, Act::Say { who, text, yes_to });
+        let say = |at, text: String, yes_to| self.plan_act(at, Act::Say { who, text, under: None, yes_to });
         if self.strikes(Fault::StrangersCode) {
             let other = (who + 1) % self.payers.len();
-            self.plan_act(soon(), Act::Say { who: other, text: format!("OUI {code}"), yes_to: None });
+            self.plan_act(soon(), Act::Say { who: other, text: format!("OUI {code}"), under: None, yes_to: None });
         }
         if self.strikes(Fault::AnswerNever) {
             return;
@@ -337,12 +400,20 @@ impl World {
             }
         }
         if self.strikes(Fault::AnswerLate) {
-            return say(later(now, Duration::from_secs(11 * 60)), format!("YES {code}"), None);
+            // The code is good for ten minutes from when it was decided to ask, at the latest by a clock that is two seconds ahead.
+            let after = self.dice.between(Duration::from_secs(10 * 60 + 3), Duration::from_secs(11 * 60));
+            return say(later(now, after), format!("YES {code}"), None);
         }
         let at = soon();
         say(at, format!("YES {code}"), Some(effect.to_owned()));
         if self.strikes(Fault::AnswerTwice) {
-            say(later(at, Duration::from_secs(1)), format!("OUI {code}"), Some(effect.to_owned()));
+            let again = self.dice.between(Duration::from_secs(1), Duration::from_secs(60));
+            say(later(at, again), format!("OUI {code}"), Some(effect.to_owned()));
+        }
+        let own = self.book().newest_post.get(&who).copied();
+        if own.is_some() && self.strikes(Fault::ChangesMind) {
+            let at = later(at, self.dice.between(Duration::from_secs(1), Duration::from_secs(90)));
+            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), under: own, yes_to: None });
         }
     }
 
@@ -351,6 +422,24 @@ impl World {
         use crate::bank::fake::Status;
         let payments = self.banks[bank].1.payments_with(key.as_str()).unwrap_or_default();
         payments.into_iter().filter(|payment| !matches!(payment.status, Status::Rjct | Status::Canc)).collect()
+    }
+
+    /// What was sent on a connection that broke reaches the bank after all, some time later.
+    pub(super) fn arrive_late(&self, bank: usize, payment: &PaymentInstruction) {
+        let now = self.now();
+        let at = later(now, self.dice.between(Duration::from_secs(1), Duration::from_secs(5 * 60)));
+        self.plan_act(at, Act::Arrive { bank, payment: payment.clone(), until: later(now, LATEST_ARRIVAL) });
+    }
+
+    fn arrive(&self, bank: usize, payment: &PaymentInstruction) -> anyhow::Result<()> {
+        let (_, backend, connection) = &self.banks[bank];
+        backend.behave();
+        // Nobody hears the answer.
+        let _ = connection.submit(payment).now_or_never().context("the fake bank answers at once")?;
+        if let Some(taken) = self.bank_has(bank, &payment.key).last() {
+            self.taken(bank, &payment.key, &taken.id.0);
+        }
+        Ok(())
     }
 
     /// The bank has taken a payment: its payer may be asked by it, and the payee's bank may send the money back.

@@ -270,15 +270,14 @@ impl Tx {
         rows.first().map_or(Ok(0), |row| row.int("due"))
     }
 
-    /// When the next effect of any lane but the operator's is due; leases that end count as due then.
-    pub(crate) async fn next_due_anywhere(&mut self) -> Result<Option<Timestamp>, StoreError> {
+    /// When the next effect of each lane but the operator's is due; leases that end count as due then.
+    pub(crate) async fn next_due_by_lane(&mut self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let statement = sql!(
-            "SELECT MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) AS due FROM effects
-             WHERE state = 'pending' AND lane <> 'operator'"
+            "SELECT lane, MIN(CASE WHEN lease_until > due_at THEN lease_until ELSE due_at END) AS due FROM effects
+             WHERE state = 'pending' AND lane <> 'operator' GROUP BY lane ORDER BY lane"
         );
         let rows = self.rows(statement, args![]).await?;
-        let due = rows.first().map_or(Ok(None), |row| row.optional_int("due"))?;
-        Ok(due.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
+        rows.iter().map(|row| Ok((row.text("lane")?, super::people::timestamp(row, "due")?))).collect()
     }
 
     /// Every effect that belongs to an order, done or not: its id, the order's, and what is to be done.

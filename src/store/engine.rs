@@ -9,9 +9,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Executor as _, Postgres, Row as _, Sqlite, Transaction};
+use sqlx::{Executor as _, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
 
@@ -152,12 +153,21 @@ impl std::fmt::Debug for Location {
 /// Open pools.
 #[derive(Debug, Clone)]
 pub(crate) enum Engine {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    /// Without readers of its own, a store in memory has one connection, and whoever holds it has the store alone.
+    Sqlite {
+        writer: SqlitePool,
+        readers: Option<SqlitePool>,
+    },
     Postgres(PgPool),
 }
 
 /// How long a writer waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// So many connections to SQLite. There is no wire that could have broken, so none is tried out before each use.
+fn connections(at_most: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(at_most).test_before_acquire(false)
+}
 
 impl Engine {
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
@@ -170,20 +180,14 @@ impl Engine {
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(BUSY_TIMEOUT);
-                let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-                let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-                Ok(Engine::Sqlite { writer, readers })
+                let writer = connections(1).connect_with(options.clone()).await?;
+                let readers = connections(4).connect_with(options.read_only(true)).await?;
+                Ok(Engine::Sqlite { writer, readers: Some(readers) })
             }
             Location::Memory => {
                 let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
-                let only = SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .min_connections(1)
-                    .idle_timeout(None)
-                    .max_lifetime(None)
-                    .connect_with(options)
-                    .await?;
-                Ok(Engine::Sqlite { writer: only.clone(), readers: only })
+                let only = connections(1).min_connections(1).idle_timeout(None).max_lifetime(None).connect_with(options).await?;
+                Ok(Engine::Sqlite { writer: only, readers: None })
             }
             Location::Postgres(url) => {
                 // Whatever the server, role or database says: a commit that a crash undoes could be paid a second time.
@@ -205,8 +209,8 @@ impl Engine {
         match location {
             Location::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
-                let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-                Ok(Engine::Sqlite { writer: readers.clone(), readers })
+                let readers = connections(1).connect_with(options).await?;
+                Ok(Engine::Sqlite { writer: readers.clone(), readers: Some(readers) })
             }
             Location::Memory => Engine::open(location).await,
             Location::Postgres(url) => {
@@ -233,7 +237,8 @@ impl Engine {
     /// A transaction that only reads, and does not wait for writers.
     pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
         match self {
-            Engine::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
+            Engine::Sqlite { readers: Some(readers), .. } => Ok(Tx::Sqlite(readers.begin().await?)),
+            Engine::Sqlite { writer, readers: None } => Ok(Tx::Alone(writer.acquire().await?)),
             Engine::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
         }
     }
@@ -241,7 +246,9 @@ impl Engine {
     pub(crate) async fn close(&self) {
         match self {
             Engine::Sqlite { writer, readers } => {
-                readers.close().await;
+                if let Some(readers) = readers {
+                    readers.close().await;
+                }
                 writer.close().await;
             }
             Engine::Postgres(pool) => pool.close().await,
@@ -252,46 +259,62 @@ impl Engine {
 /// A transaction. Rolled back unless committed.
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
+    /// The only connection of a store in memory, for reading: nobody can write meanwhile, so what is read fits together.
+    Alone(PoolConnection<Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// What a transaction's statements run on.
+enum Connection<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
 impl Tx {
+    fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Tx::Sqlite(tx) => Connection::Sqlite(tx),
+            Tx::Alone(connection) => Connection::Sqlite(connection),
+            Tx::Postgres(tx) => Connection::Postgres(tx),
+        }
+    }
+
     /// Runs a statement and gives its rows.
     pub(crate) async fn rows(&mut self, sql: Sql, args: impl IntoIterator<Item = Arg>) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Tx::Sqlite(tx) => {
+        match self.connection() {
+            Connection::Sqlite(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.sqlite), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
-                Ok(query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect())
+                Ok(query.fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect())
             }
-            Tx::Postgres(tx) => {
+            Connection::Postgres(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.postgres), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
-                Ok(query.fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect())
+                Ok(query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect())
             }
         }
     }
 
     /// Runs a statement and gives the number of rows it changed.
     pub(crate) async fn run(&mut self, sql: Sql, args: impl IntoIterator<Item = Arg>) -> Result<u64, StoreError> {
-        match self {
-            Tx::Sqlite(tx) => {
+        match self.connection() {
+            Connection::Sqlite(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.sqlite), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
-                Ok(query.execute(&mut **tx).await?.rows_affected())
+                Ok(query.execute(connection).await?.rows_affected())
             }
-            Tx::Postgres(tx) => {
+            Connection::Postgres(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.postgres), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
-                Ok(query.execute(&mut **tx).await?.rows_affected())
+                Ok(query.execute(connection).await?.rows_affected())
             }
         }
     }
@@ -300,6 +323,7 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Alone(_) => {}
             Tx::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
