@@ -141,7 +141,7 @@ class Run:
         node.operate("release", order, "--as", "ana")
         asked_bea, code = bea.code_after(asked_bea)
         bea.tells(f"OUI {code}", asked_bea)
-        waits_for("the first two payments", lambda: world.is_at_rest([first, held]), 90, 0.2)
+        waits_for("the first two payments", lambda: world.is_at_rest([first, held]), 120, 0.3)
 
         # The bank takes Ana's second payment, and its answer is lost.
         loses = {"fault": {"kind": "lose_answer"}, "on": "initiate", "times": 1}
@@ -151,7 +151,7 @@ class Run:
         asked_ana, code = ana.code_after(asked_ana)
         ana.tells(f"OUI {code}", asked_ana)
 
-        waits_for("everything to come to its end", lambda: world.is_at_rest(wanted), 90, 0.2)
+        waits_for("everything to come to its end", lambda: world.is_at_rest(wanted), 120, 0.3)
         node.stop()
         self.check_audit(world)
         self.settled, self.unknown = world.compare(wanted)
@@ -248,9 +248,15 @@ def strike_all(args, runs, directory):
                 rest = (time.monotonic() - began) / done * (len(runs) - done)
                 print(f"  {done} of {len(runs)} runs, {failed} failed, about {rest:.0f} s to go", flush=True)
 
-    with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(args.at_once)
+    try:
         for finished in concurrent.futures.as_completed([pool.submit(one, run) for run in runs]):
             finished.result()
+    except BaseException:
+        end_all()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def report(args, known, runs, seconds):
@@ -351,6 +357,8 @@ def main():
         return 1
     finally:
         end_all()
+        if not (code and args.keep):
+            Postgres.drop_all()
         if code and args.keep:
             print(f"points: what failed is kept in {directory}")
         else:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """With ten thousand open orders in the store, a killed Obole is ready again within two seconds, and serves.
 
-One real order waits for its confirmation; its rows are copied ten thousand times (other ids, same everything), some of their messages
+One real order waits for its confirmation; its rows are copied ten thousand times (other ids, other payers), some of their messages
 claimed by the process that is then killed. Each start is timed until `/readyz` answers, and at last the real order is confirmed and paid.
 
     ready.py PATH/TO/obole [--orders 10000] [--starts 5] [--postgres URL] [--without-postgres] [--json]
@@ -28,8 +28,8 @@ CLAIMED = 200
 # `NUMBERS` gives i from 1 to the number wanted, ID(prefix) 32 hexadecimal digits made of it. No copy has an audit chain of its own.
 COPY = """
 INSERT INTO orders (id, version, state, due_at, platform, author, payer_id, campaign, currency, total_minor, created_at, data, audit_hash)
- SELECT ID(fff1), version, state, due_at, platform, author, payer_id, campaign, currency, total_minor, created_at,
-        replace(replace(data, 'THE_ORDER', ID(fff1)), 'THE_KEY', ID(fff2)), audit_hash FROM orders, NUMBERS WHERE id = 'THE_ORDER';
+ SELECT ID(fff1), version, state, due_at, platform, author, ID(fff5), campaign, currency, total_minor, created_at,
+        replace(replace(replace(data, 'THE_ORDER', ID(fff1)), 'THE_KEY', ID(fff2)), 'THE_PAYER', ID(fff5)), audit_hash FROM orders, NUMBERS WHERE id = 'THE_ORDER';
 INSERT INTO payments (key, order_id, place, payee_id, bank, currency, amount_minor, state, changed_at)
  SELECT ID(fff2), ID(fff1), place, payee_id, bank, currency, amount_minor, state, changed_at FROM payments, NUMBERS WHERE key = 'THE_KEY';
 INSERT INTO posts (platform, channel, post_id, native_id, author, outcome, order_id, seen_at)
@@ -43,9 +43,11 @@ INSERT INTO effects (id, lane, order_id, data, priority, due_at, attempts, lease
 def fill(database, order, orders):
     """Copies the order's rows."""
     key = database.rows(f"SELECT key FROM payments WHERE order_id = '{order}'")[0]["key"]
+    payer = database.rows(f"SELECT payer_id FROM orders WHERE id = '{order}'")[0]["payer_id"]
     lease = str(int((time.time() + 45) * 1_000_000))
-    text = COPY.replace("THE_ORDER", order).replace("THE_KEY", key).replace("THE_LEASE", lease).replace("CLAIMED", str(CLAIMED))
-    for prefix in ("fff1", "fff2", "fff3", "fff4"):
+    text = COPY.replace("THE_ORDER", order).replace("THE_KEY", key).replace("THE_PAYER", payer)
+    text = text.replace("THE_LEASE", lease).replace("CLAIMED", str(CLAIMED))
+    for prefix in ("fff1", "fff2", "fff3", "fff4", "fff5"):
         made = f"'{prefix}' || lpad(CAST(i AS text), 28, '0')" if database.kind == "postgres" else f"printf('{prefix}%028d', i)"
         text = text.replace(f"ID({prefix})", made)
     if database.kind == "postgres":
@@ -124,6 +126,7 @@ def main():
         return 1
     finally:
         end_all()
+        Postgres.drop_all()
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ the comparison of everybody's books at the end. Standard library only (and `psql
 
 import collections
 import contextlib
+import glob
 import http.client
 import json
 import os
@@ -37,6 +38,7 @@ def waits_for(what, look, seconds=60, every=0.1):
     """Looks until `look()` gives something, `seconds` at most."""
     end = time.monotonic() + seconds
     while True:
+        expect(not ENDED.is_set(), "the rig was interrupted")
         found = look()
         if found:
             return found
@@ -110,24 +112,35 @@ class Sqlite:
         pass
 
 
+def find_psql():
+    """The program itself: what Debian has on the PATH is a script around it that takes longer than most questions."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/psql"))
+    return found[-1] if found else "psql"
+
+
 class Postgres:
-    """A database of its own on a server that is there."""
+    """A database of its own on a server that is there. Those given back are emptied and used again: to drop one makes the server
+    write everything it has to disk."""
 
     kind = "postgres"
-    made = 0
+    made, free = [], []
     lock = threading.Lock()
+    psql = find_psql()
 
     def __init__(self, server):
         self.server = server
         with Postgres.lock:
-            Postgres.made += 1
-            self.name = f"obole_rig_{os.getpid()}_{Postgres.made}"
-        self._psql(server, f'CREATE DATABASE "{self.name}"')
+            is_new = not Postgres.free
+            self.name = f"obole_rig_{os.getpid()}_{len(Postgres.made) + 1}" if is_new else Postgres.free.pop()
+            if is_new:
+                Postgres.made.append((server, self.name))
+        if is_new:
+            self._psql(server, f'CREATE DATABASE "{self.name}"')
         self.url = urllib.parse.urlunsplit(urllib.parse.urlsplit(server)._replace(path=f"/{self.name}"))
 
     @staticmethod
     def _psql(url, statement):
-        command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement]
+        command = [Postgres.psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise Failed(f"psql: {done.stderr.strip()[:500]}")
@@ -145,7 +158,19 @@ class Postgres:
             raise
 
     def drop(self):
-        self._psql(self.server, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        """Gives it back. Whoever died with a session open may still have it for a moment."""
+        ends = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{self.name}' AND pid <> pg_backend_pid()"
+        self.run(f"{ends}; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        with Postgres.lock:
+            Postgres.free.append(self.name)
+
+    @staticmethod
+    def drop_all():
+        """Drops every database that was made, at the end."""
+        while Postgres.made:
+            server, name = Postgres.made.pop()
+            with contextlib.suppress(Failed):
+                Postgres._psql(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 # -- processes --------------------------------------------------------------------------------------------------------
@@ -167,10 +192,12 @@ def free_port():
 
 
 RUNNING = set()
+ENDED = threading.Event()
 
 
 def end_all():
-    """Whoever interrupts a rig interrupts what it has started."""
+    """Whoever interrupts a rig interrupts what it has started; nothing is started any more."""
+    ENDED.set()
     for process in list(RUNNING):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             process.send_signal(signal.SIGCONT)
@@ -184,6 +211,7 @@ def without_cores():
 
 
 def spawn(command, log, environment=None, **more):
+    expect(not ENDED.is_set(), "the rig was interrupted")
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -589,7 +617,10 @@ class Node:
                 if not self.wanted:
                     return
                 began = time.monotonic()
-                self._start()
+                try:
+                    self._start()
+                except Failed:
+                    return
             self._time_until_ready(began)
             code = self.process.wait()
             RUNNING.discard(self.process)
