@@ -21,7 +21,9 @@ compile_error!("crash points are for the rigs in tests/kill, which use a debug b
 /// Nothing.
 #[cfg(not(feature = "crash-points"))]
 macro_rules! crash_point {
-    ($name:literal $($how:tt)*) => {};
+    ($name:literal $($how:tt)*) => {
+        ()
+    };
 }
 
 /// A place that can be struck. After the name may stand `if CONDITION`, when not every pass counts, and what an `error` does:
@@ -116,7 +118,7 @@ places! {
     "cancel.decided", true, "a withdrawal, and then a payment that the payer had called off";
     "claim.before_commit", true, "an effect, or its place in the platform's window";
     "claim.committed", true, "an effect that is claimed and never delivered";
-    "claim.taken_over", true, "an effect whose first holder died, or two holders of one effect";
+    "claim.taken_over", false, "an effect whose first holder died, or two holders of one effect";
     "message.claimed", true, "a question or receipt";
     "message.before_call", true, "a question or receipt whose turn was used";
     "message.after_call", true, "nothing; the same message would be sent twice";

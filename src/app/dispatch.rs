@@ -296,15 +296,16 @@ async fn hint(
     language: crate::people::Language,
 ) -> Result<(), DeliveryError> {
     let text = messages::hint(language, &format!("{}/enrol", app.public_url));
-    let sent = async {
-        crash_point!("hint.before_call", return Err(SendError::Later { after: None, why: "crash point".to_owned() }));
-        let reply = OutgoingReply { key: effect.id.as_str(), to_post: post, to_handle: handle, text: &text };
-        let sent = platform.reply(reply).await;
-        crash_point!("hint.after_call", return Err(SendError::Unknown { why: "crash point".to_owned() }));
-        sent
-    };
-    let sent = sent.await;
+    let sent = reply(platform, OutgoingReply { key: effect.id.as_str(), to_post: post, to_handle: handle, text: &text }).await;
     after_sending(app, ledger, platform, effect, sent).await
+}
+
+/// One attempt at a public word.
+async fn reply(platform: &dyn Platform, reply: OutgoingReply<'_>) -> Result<String, SendError> {
+    crash_point!("hint.before_call", return Err(SendError::Later { after: None, why: "crash point".to_owned() }));
+    let sent = platform.reply(reply).await;
+    crash_point!("hint.after_call", return Err(SendError::Unknown { why: "crash point".to_owned() }));
+    sent
 }
 
 async fn after_sending(

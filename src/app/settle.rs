@@ -125,6 +125,14 @@ async fn hand_over(bank: &dyn Bank, instruction: &PaymentInstruction) -> Submiss
     submission
 }
 
+/// The question itself.
+async fn question(bank: &dyn Bank, query: &PaymentQuery) -> Result<Standing, TryAgain> {
+    crash_point!("ask.before_call", return Err(not_reached()));
+    let answer = bank.ask(query).await;
+    crash_point!("ask.answered", return Err(not_reached()));
+    answer
+}
+
 /// What no call at all comes to at a crash point.
 #[cfg(feature = "crash-points")]
 fn not_reached() -> TryAgain {
@@ -164,13 +172,7 @@ pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: 
 }
 
 async fn asked(bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> BankSaid {
-    let answer = async {
-        crash_point!("ask.before_call", return Err(not_reached()));
-        let answer = bank.ask(query).await;
-        crash_point!("ask.answered", return Err(not_reached()));
-        answer
-    };
-    match answer.await {
+    match question(bank, query).await {
         Ok(Standing::Known { bank_payment_id, status, authorise_at }) => {
             let id = bank_payment_id.or_else(|| query.bank_payment_id.clone());
             stands(id, status, authorise_at.or(page))

@@ -5,7 +5,7 @@ A place in the code (`src/crash.rs` lists them) × what happens there (die: SIGK
 the lease) × the database (SQLite, PostgreSQL) is one run: a town and a bank in processes of their own, which live through it; an
 `obole run` that is struck and started again; people who enrol, post, answer, call off, never confirm; a bank that loses an answer;
 an operator who holds and releases; reconciliation every second. Then bank, database and people are compared: nothing lost, nothing
-doubled, `obole audit` clean, ready in time after every start.
+doubled, `obole audit` clean, ready after every start.
 
 Leases are twenty times shorter here (45 s are 2.25), so that a pause of 5 s is longer than one.
 
@@ -56,8 +56,9 @@ OFTEN = {
 # One database only.
 ONLY = {"start.leases_back": "sqlite"}
 
-# What is promised for a start; measured while other runs use the same processors.
-READY_SECONDS = 2.0
+# Many runs share the processors here, so a start that takes longer than this hangs; what is promised (2 s) is measured by ready.py, where
+# nothing else runs.
+READY_SECONDS = 30.0
 
 
 class Run:
