@@ -261,7 +261,7 @@ def main():
     try:
         database = Postgres(args.postgres)
         if args.takeover or args.frozen:
-            world = World(args.obole, directory, database, payer_wait=600, confirmation=600, look_up_horizon=30, reconcile_every=900)
+            world = World(args.obole, directory, database, payer_wait=600, confirmation=600, look_up_horizon=120, reconcile_every=900)
             found = take_over(args, world) if args.takeover else freeze(args, world)
             what = "taken over from a node that was killed" if args.takeover else "gone on beside a node that is frozen in a transaction"
             done = f", everything at its end after {found['done_seconds']} s" if args.takeover else ""
