@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::ledger::Ledger;
 use crate::app::operate::Office;
 use crate::app::{App, dispatch, expire, in_force, intake, reconcile, timekeeping, watch};
+use crate::crash::crash_point;
 
 /// How long calls under way may take to end before the process stops all the same.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -116,11 +117,13 @@ impl Serving {
         self.inward.cancel();
         self.inward_tasks.close();
         self.inward_tasks.wait().await;
+        crash_point!("stop.streams_ended");
         self.lanes.cancel();
         self.lane_tasks.close();
         if tokio::time::timeout(PATIENCE, self.lane_tasks.wait()).await.is_err() {
             tracing::warn!("some calls did not end in time; they will be asked about at the next start");
         }
+        crash_point!("stop.drained");
         self.edges.cancel();
         self.edge_tasks.close();
         if tokio::time::timeout(PATIENCE, self.edge_tasks.wait()).await.is_err() {
@@ -130,6 +133,7 @@ impl Serving {
         if tokio::time::timeout(PATIENCE, self.keeper).await.is_err() {
             tracing::warn!("the ledger is still held by somebody; what is not committed has not happened");
         }
+        crash_point!("stop.before_close");
         self.app.store.close().await;
     }
 }

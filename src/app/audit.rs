@@ -19,6 +19,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::crash::crash_point;
 use crate::order::{Order, OrderState, Payment, PaymentState};
 use crate::store::inspection::{Inspected, SettledSum};
 use crate::store::operators::Reservation;
@@ -75,6 +76,7 @@ pub trait Watcher {
 
 /// Verifies a store, and tells `watcher` what it finds as it goes.
 pub async fn audit(store: &Store, watcher: &mut (dyn Watcher + Send)) -> Result<Verified, StoreError> {
+    crash_point!("audit.opening", return Err(StoreError: connection_lost));
     let mut tx = store.begin_reading().await?;
     tx.hold_still().await?;
     watcher.begins(u64::try_from(tx.count_orders().await?).unwrap_or(0));
@@ -89,6 +91,7 @@ pub async fn audit(store: &Store, watcher: &mut (dyn Watcher + Send)) -> Result<
             audit.order(inspected, campaign_payees.get(inspected.order.campaign.as_deref().unwrap_or_default()));
         }
         audit.watcher.reads(batch.len() as u64);
+        crash_point!("audit.reading", return Err(StoreError: connection_lost));
     }
     for (table, order) in tx.rows_without_order(ORPHANS).await? {
         audit.finds(format!("order {order}"), format!("the table {table} names it, and there is no such row in orders"));

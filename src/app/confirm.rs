@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::desk::Desk;
 use crate::clock::Timestamp;
+use crate::crash::crash_point;
 use crate::ids::{OrderId, hex};
 use crate::messages::Message;
 use crate::order::policy::WRONG_ANSWERS;
@@ -93,6 +94,7 @@ pub(super) async fn answer(
     code: Option<&str>,
     thread: &str,
 ) -> Result<(), StoreError> {
+    crash_point!("confirm.read", return Err(StoreError: connection_lost));
     let waiting = desk.tx.orders_awaiting_answer(&payer.person.id).await?;
     desk.lay_out(&waiting).await?;
     // What this very batch has decided already is on the desk, not in the rows.
@@ -122,6 +124,7 @@ pub(super) async fn answer(
                     let payers = [&payer.person.id];
                     desk.tx.lock_people(&payers).await?;
                     let _ = desk.happen(order, &Event::Answered { answer: Answer::Yes }).await?;
+                    crash_point!("confirm.decided", return Err(StoreError: disk_full));
                 }
                 ([order], Word::No) => {
                     let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
@@ -172,6 +175,7 @@ pub(super) async fn cancel(
     for order in &orders {
         cancelled |= desk.happen(order, &Event::Cancelled { by: CancelledBy::CancelOrder }).await?.is_ok();
     }
+    crash_point!("cancel.decided", return Err(StoreError: disk_full));
     if !cancelled {
         desk.say_to_payer(payer, thread, Message::NoOpenOrder);
     }

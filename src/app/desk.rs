@@ -10,6 +10,7 @@ use serde_json::json;
 use super::App;
 use super::task::{OPERATOR_LANE, Task, bank_lane, hint_lane, platform_lane};
 use crate::clock::{Timestamp, later};
+use crate::crash::crash_point;
 use crate::entropy::random_bytes;
 use crate::ids::{AccountId, EffectId, OrderId, PayeeId, PaymentKey, PlatformName, hex};
 use crate::messages::Message;
@@ -216,6 +217,7 @@ impl<'a> Desk<'a> {
                 Err(refusal) => return Ok(Err(refusal)),
             };
         }
+        crash_point!("limits.reserved", if decision.reserves_limits, return Err(StoreError: disk_full));
         self.take(decision, event.name(), &before, event.operator());
         Ok(Ok(()))
     }
@@ -346,7 +348,9 @@ impl<'a> Desk<'a> {
         for payee in &self.halts {
             self.tx.freeze_payee(payee, "two definite answers of the bank about a payment contradict each other", self.now).await?;
         }
+        crash_point!("ledger.before_commit", return Err(StoreError: disk_full));
         self.tx.commit().await?;
+        crash_point!("ledger.after_commit", return Err(StoreError: connection_lost));
         let committed = Committed {
             lanes: self.effects.into_iter().map(|effect| effect.lane).collect(),
             orders: changed_ids(&self.orders),

@@ -15,6 +15,7 @@ use super::ledger::{Ledger, LedgerError, Work};
 use super::settle;
 use super::task::{Task, bank_lane, hint_lane, platform_lane};
 use crate::clock::{Timestamp, later};
+use crate::crash::{crash_point, hastened};
 use crate::ids::{AccountId, BankName, OrderId, PlatformName};
 use crate::messages;
 use crate::order::{Effect, Notice, Order, OrderState};
@@ -142,8 +143,11 @@ pub(crate) async fn claim(app: &App, lane: &Lane, room: usize) -> Result<Vec<Cla
         return Ok(Vec::new());
     }
     let mut tx = app.store.begin().await?;
-    let claimed = tx.claim_effects(&lane.name, &windows, i64::from(wanted), LEASE, now).await?;
+    let claimed = tx.claim_effects(&lane.name, &windows, i64::from(wanted), hastened!(LEASE), now).await?;
+    crash_point!("claim.before_commit", return Err(StoreError: connection_lost));
     tx.commit().await?;
+    crash_point!("claim.committed", return Err(StoreError: connection_lost));
+    crash_point!("claim.taken_over", if claimed.iter().any(|effect| effect.attempts > 1));
     Ok(claimed)
 }
 
@@ -204,7 +208,7 @@ pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: Cla
                 text: &text,
                 in_reply_to: thread.as_deref(),
             };
-            let sent = platform.send_dm(dm).await;
+            let sent = send(platform.as_ref(), dm).await;
             after_sending(app, ledger, &lane.name, &effect, sent).await
         }
         (Ok(Task::Hint { post, handle, language }), Outside::Platform(platform)) => {
@@ -230,6 +234,7 @@ async fn write(
     id: &OrderId,
     what: &Effect,
 ) -> Result<(), DeliveryError> {
+    crash_point!("message.claimed", return Err(StoreError: connection_lost));
     let mut tx = app.store.begin_reading().await?;
     let order = tx.order(id).await?;
     let link = match &order {
@@ -256,13 +261,25 @@ async fn write(
     };
     let key = if planted!("message_key_changes") { format!("{}:{}", effect.id, effect.epoch) } else { effect.id.to_string() };
     let dm = OutgoingDm { key: &key, to: &payer.link.account, to_handle: &payer.link.handle, text: &text, in_reply_to: thread };
-    let sent = platform.send_dm(dm).await;
+    crash_point!("question.before_call", if matches!(what, Effect::AskPayer));
+    crash_point!("notice.before_call", if matches!(what, Effect::TellPayer { .. }));
+    let sent = send(platform, dm).await;
+    crash_point!("question.after_call", if matches!(what, Effect::AskPayer));
+    crash_point!("notice.after_call", if matches!(what, Effect::TellPayer { .. }));
     after_sending(app, ledger, &platform_lane(platform.name()), effect, sent).await
 }
 
 /// Whether a channel that is opened now would still be in time.
 fn waits_for_payer(order: &Order, now: Timestamp) -> bool {
     matches!(order.state, OrderState::AwaitingPayer { until } if now < until)
+}
+
+/// One attempt at a private message.
+async fn send(platform: &dyn Platform, dm: OutgoingDm<'_>) -> Result<String, SendError> {
+    crash_point!("message.before_call", return Err(SendError::Later { after: None, why: "crash point".to_owned() }));
+    let sent = platform.send_dm(dm).await;
+    crash_point!("message.after_call", return Err(SendError::Unknown { why: "crash point".to_owned() }));
+    sent
 }
 
 async fn linked(
@@ -308,8 +325,16 @@ async fn hint(
     language: crate::people::Language,
 ) -> Result<(), DeliveryError> {
     let text = messages::hint(language, &format!("{}/enrol", app.public_url));
-    let sent = platform.reply(OutgoingReply { key: effect.id.as_str(), to_post: post, to_handle: handle, text: &text }).await;
+    let sent = reply(platform, OutgoingReply { key: effect.id.as_str(), to_post: post, to_handle: handle, text: &text }).await;
     after_sending(app, ledger, &hint_lane(platform.name()), effect, sent).await
+}
+
+/// One attempt at a public word.
+async fn reply(platform: &dyn Platform, reply: OutgoingReply<'_>) -> Result<String, SendError> {
+    crash_point!("hint.before_call", return Err(SendError::Later { after: None, why: "crash point".to_owned() }));
+    let sent = platform.reply(reply).await;
+    crash_point!("hint.after_call", return Err(SendError::Unknown { why: "crash point".to_owned() }));
+    sent
 }
 
 async fn after_sending(
@@ -347,7 +372,10 @@ async fn after_sending(
     if let Then::Dead(why) = &then {
         tracing::warn!(effect.id = %effect.id, lane, why, "a message will not be sent");
     }
-    end(ledger, effect, then).await
+    crash_point!("message.before_outcome");
+    end(ledger, effect, then).await?;
+    crash_point!("message.outcome_committed");
+    Ok(())
 }
 
 /// An operator has to act before anything passes again; asking more often than this helps nobody.

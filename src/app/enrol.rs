@@ -12,6 +12,7 @@ use super::intake::orders_awaiting_payer;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use crate::bank::{ConsentStanding, TryAgain};
 use crate::clock::later;
+use crate::crash::crash_point;
 use crate::entropy::random_bytes;
 use crate::iban::Iban;
 use crate::ids::{BankName, PersonId, hex};
@@ -60,6 +61,7 @@ pub async fn begin(
     let session = session_hash(app, &token);
     let return_url = format!("{}/enrol/return?state={}", app.public_url, consent_state(app, &session));
     let consent = backend.request_consent(&return_url).await?;
+    crash_point!("enrol.consent_given", return Err(StoreError: connection_lost));
     let enrolment = Enrolment {
         session,
         language,
@@ -193,6 +195,7 @@ pub(super) async fn code_arrived(
     post: &Post,
     code: &EnrolmentCode,
 ) -> Result<(), StoreError> {
+    crash_point!("enrol.code_arrived", return Err(StoreError: connection_lost));
     let language = post.language.as_deref().and_then(Language::from_tag);
     let found = desk.tx.enrolment_of_code(&code_hash(desk.app, code)).await?;
     let to = |language| Addressee {
@@ -263,6 +266,7 @@ pub(super) async fn link(desk: &mut Desk<'_>, shown: &Enrolment) -> Result<Resul
     desk.tx.insert_person(&person).await?;
     if desk.tx.insert_link(&link, desk.now).await? {
         desk.tx.insert_bank_account(&account, desk.now).await?;
+        crash_point!("enrol.linked", return Err(StoreError: disk_full));
         enrolment.step = Step::Done { person: person.id.clone(), handle: candidate.handle.clone() };
         wake_waiting_orders(desk, &person, &account, &candidate).await?;
         let to = Addressee {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::App;
 use super::ledger::{Ledger, LedgerError};
+use crate::crash::crash_point;
 use crate::order::Event;
 use crate::store::StoreError;
 
@@ -38,8 +39,10 @@ async fn expire_due(app: &App, ledger: &Ledger, at_most: i64) -> Result<usize, E
     let mut tx = app.store.begin_reading().await?;
     let due = tx.due_orders(app.clock.now(), at_most).await?;
     drop(tx);
+    crash_point!("expire.read", if !due.is_empty(), return Err(StoreError: connection_lost));
     let passing = due.iter().map(|order| ledger.happened(order.clone(), Event::TimePassed));
     futures_util::future::try_join_all(passing).await?;
+    crash_point!("expire.committed", if !due.is_empty());
     Ok(due.len())
 }
 

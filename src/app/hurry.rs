@@ -5,12 +5,14 @@
 
 use super::App;
 use super::task::bank_lane;
+use crate::crash::crash_point;
 use crate::ids::OrderId;
 use crate::store::StoreError;
 
 impl App {
     /// Asks the bank about an order's payments now, if it is to be asked at all. Gives how many questions were brought forward.
     pub async fn hurry(&self, order: &OrderId) -> Result<u64, StoreError> {
+        crash_point!("callback.received", return Err(StoreError: connection_lost));
         #[cfg(feature = "planted-bugs")]
         if crate::planted::planted!("callback_believed") {
             return believe(self, order).await;
@@ -19,7 +21,9 @@ impl App {
         let Some(bank) = tx.order(order).await?.and_then(|order| order.payer).map(|payer| payer.bank) else { return Ok(0) };
         let lane = bank_lane(&bank);
         let hurried = tx.hurry_effects(order, &lane, "ask_bank", self.clock.now()).await?;
+        crash_point!("callback.before_commit", return Err(StoreError: disk_full));
         tx.commit().await?;
+        crash_point!("callback.committed", return Err(StoreError: connection_lost));
         if hurried > 0 {
             self.signals.lane_has_work(&lane);
         }

@@ -17,6 +17,7 @@ use super::enrol;
 use super::ledger::Ledger;
 use super::task::{Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
+use crate::crash::crash_point;
 use crate::entropy::{Entropy, random_bytes};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
 use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading};
@@ -73,15 +74,18 @@ fn with_jitter(pause: Duration, entropy: &dyn Entropy) -> Duration {
 
 async fn listen_once(app: &App, ledger: &Ledger, platform: &dyn Platform) -> Result<(), ListenError> {
     let broken = |why: String| ListenError::Broken { after: None, why };
+    crash_point!("intake.opening", return Err(broken("crash point".to_owned())));
     let position = stored_cursor(app, platform.name()).await.map_err(|error| broken(error.to_string()))?;
     let (batches, mut incoming) = mpsc::channel::<Batch>(AHEAD);
     let take = async {
         while let Some(batch) = incoming.recv().await {
+            crash_point!("intake.received", return Err(broken("crash point".to_owned())));
             // A batch that was not committed must not be passed over: the stream ends here, and is read again from the
             // cursor that the store has.
             if let Err(error) = ledger.received(platform.name().clone(), batch).await {
                 return Err(broken(error.to_string()));
             }
+            crash_point!("intake.committed", return Err(broken("crash point".to_owned())));
         }
         Ok(())
     };
@@ -142,7 +146,9 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
     let renamed: Vec<_> = renamed.iter().map(|account| (account.id.clone(), account.handle.clone(), None)).collect();
     desk.tx.touch_links(name, &renamed).await?;
     if let Some(Cursor(position)) = &batch.cursor {
+        crash_point!("intake.before_cursor", return Err(StoreError: disk_full));
         desk.tx.save_cursor(name, position, desk.now).await?;
+        crash_point!("intake.cursor_saved", return Err(StoreError: disk_full));
     }
     Ok(())
 }
@@ -165,6 +171,7 @@ async fn take_posts(desk: &mut Desk<'_>, platform: &dyn Platform, posts: &[&Post
         })
         .collect();
     let mut new: HashSet<(Channel, PostId)> = desk.tx.take_posts(name, &rows, desk.now).await?;
+    crash_point!("intake.posts_taken", return Err(StoreError: disk_full));
     // The first of two copies within one batch is taken, the second is not new any more.
     let new: Vec<&Post> = posts.iter().copied().filter(|post| new.remove(&(post.channel, post.id.clone()))).collect();
     if new.is_empty() {

@@ -22,6 +22,7 @@ use super::desk::{Committed, Desk};
 use super::operate::{self, Act, Operator};
 use super::reconcile::{self, Found};
 use super::{enrol, intake, quarantine};
+use crate::crash::crash_point;
 use crate::ids::{OrderId, PlatformName};
 use crate::order::{Event, Order};
 use crate::people::enrolment::Enrolment;
@@ -140,6 +141,7 @@ impl Keeper {
         }
         let (works, answers): (Vec<Work>, Vec<_>) = requests.into_iter().map(|request| (request.work, request.answer)).unzip();
         let results = commit_all(&self.app, &works).await;
+        crash_point!("ledger.before_answers");
         Some(Answers(answers.into_iter().zip(results).collect()))
     }
 }
@@ -239,6 +241,7 @@ async fn caught<T>(deciding: impl Future<Output = Result<T, StoreError>>) -> Res
 
 /// One transaction. If the process dies anywhere in here, nothing of it has happened.
 async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
+    crash_point!("ledger.before_begin", return Err(StoreError: connection_lost));
     let mut desk = Desk::open(app).await?;
     let turns: Vec<Turn> = works.iter().filter_map(turn_of).cloned().collect();
     let current: HashSet<_> = desk.tx.take_turns(&turns).await?;

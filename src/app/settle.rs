@@ -22,6 +22,7 @@ use super::ledger::{Answer, Ledger, LedgerError, Work};
 use super::task::bank_lane;
 use crate::bank::{Bank, BankStatus, DebtorAccount, PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain};
 use crate::clock::later;
+use crate::crash::{crash_point, hastened};
 use crate::ids::{BankName, OrderId};
 use crate::order::{BankSaid, Event, Order, Payer, Payment, PaymentState};
 use crate::people::screening::Verdict;
@@ -46,7 +47,8 @@ pub(super) async fn submit(
     id: &OrderId,
     index: u16,
 ) -> Result<(), SettleError> {
-    if later(app.clock.now(), LONGEST_CALL) >= effect.lease_until {
+    crash_point!("submit.claimed", return Err(StoreError: connection_lost));
+    if later(app.clock.now(), hastened!(LONGEST_CALL)) >= effect.lease_until {
         let why = "too little was left of the lease for a call".to_owned();
         ledger.decide(Work::Ended { turn: turn(effect, Then::Again { due_at: app.clock.now(), why }) }).await?;
         return Ok(());
@@ -85,6 +87,7 @@ pub(super) async fn submit(
     let name = format!("{}:{}", effect.id, effect.epoch);
     let event = Event::SubmitBegins { payment: index, turn: name.clone() };
     let meanwhile = if planted!("done_before_it_is") { Then::Done("submitting".to_owned()) } else { Then::Keep };
+    crash_point!("submit.screened");
     let begun = Work::Happened { order: id.clone(), event, turn: Some(turn(effect, meanwhile)) };
     let order = match ledger.decide(begun).await? {
         Answer::Done(Some(order)) => order,
@@ -98,22 +101,48 @@ pub(super) async fn submit(
     let (Some(payment), Some(payer), true) = (order.payment(index), order.payer.as_ref(), ours) else {
         return end(ledger, effect, "not submitted").await;
     };
+    crash_point!("submit.begun");
     let said = match app.banks.get(&payer.bank) {
         None => BankSaid::NotTaken { after: None },
         // The lease is looked at once more, since the commit may have taken its time: if it ran out, somebody else may have found
         // `Submitting` and asks; nothing was handed over, and if the turn still is ours, that still counts.
         Some(bank) if app.clock.now() < effect.lease_until => {
-            submitted(app, bank.name(), bank.submit(&instruction(app, &order, payer, payment)).await)
+            submitted(app, bank.name(), hand_over(bank.as_ref(), &instruction(app, &order, payer, payment)).await)
         }
         Some(_) => BankSaid::NotTaken { after: None },
     };
     tracing::info!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was handed a payment");
     let event = Event::Bank { payment: index, said };
-    happened(ledger, &order, event, turn(effect, Then::Done("submitted".to_owned()))).await
+    happened(ledger, &order, event, turn(effect, Then::Done("submitted".to_owned()))).await?;
+    crash_point!("submit.outcome_committed");
+    Ok(())
+}
+
+/// The call itself.
+async fn hand_over(bank: &dyn Bank, instruction: &PaymentInstruction) -> Submission {
+    crash_point!("submit.before_call", return Submission::NotTaken(not_reached()));
+    let submission = bank.submit(instruction).await;
+    crash_point!("submit.bank_answered", return Submission::Unknown { why: "crash point".to_owned() });
+    submission
+}
+
+/// The question itself.
+async fn question(bank: &dyn Bank, query: &PaymentQuery) -> Result<Standing, TryAgain> {
+    crash_point!("ask.before_call", return Err(not_reached()));
+    let answer = bank.ask(query).await;
+    crash_point!("ask.answered", return Err(not_reached()));
+    answer
+}
+
+/// What no call at all comes to at a crash point.
+#[cfg(feature = "crash-points")]
+fn not_reached() -> TryAgain {
+    TryAgain::Later { after: None, why: "crash point".to_owned() }
 }
 
 /// Delivers `Effect::AskBank`.
 pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: &OrderId, index: u16) -> Result<(), SettleError> {
+    crash_point!("ask.claimed", return Err(StoreError: connection_lost));
     let mut tx = app.store.begin_reading().await?;
     let order = tx.order(id).await?;
     drop(tx);
@@ -138,11 +167,13 @@ pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: 
     let page = if let PaymentState::AwaitingBank { authorise_at, .. } = &payment.state { Some(authorise_at.clone()) } else { None };
     let said = asked(app, bank.as_ref(), &query, page).await;
     tracing::debug!(order.id = %order.id, payment = index, bank.name = %payer.bank, said = ?kind(&said), "the bank was asked");
-    happened(ledger, order, Event::Bank { payment: index, said }, turn(effect, Then::Done("asked".to_owned()))).await
+    happened(ledger, order, Event::Bank { payment: index, said }, turn(effect, Then::Done("asked".to_owned()))).await?;
+    crash_point!("ask.outcome_committed");
+    Ok(())
 }
 
 async fn asked(app: &App, bank: &dyn Bank, query: &PaymentQuery, page: Option<String>) -> BankSaid {
-    match bank.ask(query).await {
+    match question(bank, query).await {
         Ok(Standing::Known { bank_payment_id, status, authorise_at }) => {
             let id = bank_payment_id.or_else(|| query.bank_payment_id.clone());
             stands(id, status, authorise_at.or(page))
@@ -268,6 +299,7 @@ async fn happened(ledger: &Ledger, order: &Order, event: Event, turn: Turn) -> R
     let work = Work::Happened { order: order.id.clone(), event, turn: Some(turn) };
     let Answer::Void(why) = ledger.decide(work).await? else { return Ok(()) };
     tracing::info!(order.id = %order.id, event = name, why, "what the bank said came after the lease, or changes nothing");
+    crash_point!("settle.late_outcome");
     // What a bank answers stays true however late it is committed. Without the turn it is one more thing the bank has said: a definite
     // answer and the bank's own id count, "not taken" means nothing any more.
     ledger.happened(order.id.clone(), late).await?;

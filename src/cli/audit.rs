@@ -22,11 +22,19 @@ pub(super) struct AuditArgs {
     #[command(flatten)]
     place: Place,
     /// Any database: a SQLite file or a postgres:// URL
-    #[arg(long, value_name = "URL|PATH", conflicts_with_all = ["config", "data"])]
+    #[arg(long, value_name = "URL|PATH", conflicts_with_all = ["config", "place_data"])]
     store: Option<String>,
     /// Print each difference, and at last what was verified, as a line of JSON
     #[arg(long)]
     json: bool,
+}
+
+#[cfg(test)]
+impl AuditArgs {
+    /// Which database.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
 }
 
 /// Verifies, prints each difference in one line, and ends with 1 if there is any.

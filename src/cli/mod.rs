@@ -84,6 +84,15 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
         }
     };
+    #[cfg(feature = "crash-points")]
+    match crate::crash::read_environment() {
+        Ok(None) => {}
+        Ok(Some(list)) => {
+            crate::terminal::say(&list);
+            return ExitCode::Ok;
+        }
+        Err(why) => return complain(&anyhow::anyhow!(why), ExitCode::Usage),
+    }
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return complain(&anyhow::anyhow!("the TLS provider is installed already"), ExitCode::Internal);
     }
@@ -111,4 +120,22 @@ pub fn main() -> ExitCode {
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operators_configuration_is_not_overridden_by_where_the_sandbox_keeps_its_data() {
+        for line in ["obole operator list --config obole.toml", "obole audit --config obole.toml"] {
+            let word = Line::try_parse_from(line.split(' ')).unwrap().command.unwrap();
+            let place = match &word {
+                Word::Operator(args) => args.place(),
+                Word::Audit(args) => args.place(),
+                other => panic!("{line} was read as {other:?}"),
+            };
+            assert_eq!((place.config(), place.data()), (Some(std::path::Path::new("obole.toml")), None), "{line}");
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub(super) struct Place {
     #[arg(long, global = true, value_name = "FILE", env = "OBOLE_CONFIG")]
     config: Option<PathBuf>,
     /// Directory of a SQLite database, in place of the configuration's `store.url` [the sandbox's: obole-sandbox]
-    #[arg(long, global = true, value_name = "DIR", env = "OBOLE_DATA")]
+    // An id of its own: `--data` without a command has a default, which clap would pass down to a global option of the same id.
+    #[arg(id = "place_data", long = "data", global = true, value_name = "DIR", env = "OBOLE_DATA")]
     data: Option<PathBuf>,
 }
 
@@ -127,6 +128,14 @@ impl std::str::FromStr for Subject {
     }
 }
 
+#[cfg(test)]
+impl OperatorArgs {
+    /// Which database.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
 /// Does what is asked, and says what came of it.
 pub(super) async fn operator(args: OperatorArgs, log: &LogArgs) -> ExitCode {
     telemetry::init_quiet(log);
@@ -190,6 +199,12 @@ impl Place {
             Some(config) => run::location(config, self.data.as_deref()),
             None => Location::Sqlite(self.data.as_deref().unwrap_or(Path::new(SANDBOX)).join("obole.db")),
         }
+    }
+
+    /// The directory, if one is named.
+    #[cfg(test)]
+    pub(super) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
     }
 
     /// The configuration's file, if one is named.

@@ -18,6 +18,7 @@ use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{BankSection, Config, Environment, PlatformSection};
+use crate::crash::crash_point;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::exit::ExitCode;
 use crate::ids::{AccountId, BankName, PlatformName};
@@ -72,6 +73,7 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     let app = put_together(&config, store, connect_platforms(&config).await?).await?;
     let (payees, campaigns) = entries(&config);
     let Taken { findings, proposed, waiting } = changes::take_configuration(&app, &payees, &campaigns, &config.limits).await?;
+    crash_point!("start.configured");
     for finding in findings {
         tracing::warn!(%finding, "something about the payee directory");
     }
@@ -88,6 +90,7 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     }
     let serving = Serving::start(app.clone());
     serving.serve_operators(office(&config)?);
+    crash_point!("start.ready");
     let mut pages = web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages());
     // Whoever reaches a loopback address is this machine's proxy, and says on whose behalf.
     pages.behind_proxy = config.web.listen.ip().is_loopback();

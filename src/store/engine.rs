@@ -169,6 +169,10 @@ fn connections(at_most: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new().max_connections(at_most).test_before_acquire(false)
 }
 
+/// What every PostgreSQL session that may write is told. Between two statements of a transaction lie microseconds; ten seconds without
+/// the next one are a node that sleeps, and with a lease of 45 its work is taken over within the minute.
+const EVERY_SESSION: &str = "SET synchronous_commit = on; SET idle_in_transaction_session_timeout = '10s'";
+
 impl Engine {
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
@@ -190,13 +194,12 @@ impl Engine {
                 Ok(Engine::Sqlite { writer: only, readers: None })
             }
             Location::Postgres(url) => {
-                // Whatever the server, role or database says: a commit that a crash undoes could be paid a second time.
+                // Whatever the server, role or database says: a commit that a crash undoes could be paid a second time, and a node that
+                // freezes in the middle of a transaction, or whose machine is gone, must not keep its rows from the others.
                 let pool = PgPoolOptions::new()
                     .max_connections(16)
                     .acquire_timeout(Duration::from_secs(10))
-                    .after_connect(|connection, _| {
-                        Box::pin(async move { connection.execute("SET synchronous_commit = on").await.map(|_| ()) })
-                    })
+                    .after_connect(|connection, _| Box::pin(async move { connection.execute(EVERY_SESSION).await.map(|_| ()) }))
                     .connect(url)
                     .await?;
                 Ok(Engine::Postgres(pool))

@@ -32,6 +32,8 @@ pub use engine::Location;
 pub(crate) use engine::Tx;
 use engine::{Engine, args, sql};
 
+use crate::crash::crash_point;
+
 /// Why the store could not do something. The first two are the caller's to repeat; the others are for an operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -89,6 +91,14 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// What a disk or a connection may do at a crash point.
+#[cfg(feature = "crash-points")]
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        StoreError::Unavailable(error.into())
+    }
+}
+
 /// Whether a store holds real money's orders or a sandbox's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
@@ -127,16 +137,19 @@ impl Store {
         if ground == Ground::Production {
             footing::check(&engine).await?;
         }
+        crash_point!("start.before_migration", return Err(StoreError: connection_lost));
         match &engine {
             Engine::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
             Engine::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
         }
         let file = if let Location::Sqlite(path) = location { Some(Arc::from(path.as_path())) } else { None };
         let store = Store { engine, sole_user: sole, file };
+        crash_point!("start.migrated", return Err(StoreError: disk_full));
         store.claim_ground(ground).await?;
         if store.sole_user.is_some() {
             let mut tx = store.begin().await?;
             tx.take_leases_back().await?;
+            crash_point!("start.leases_back", return Err(StoreError: disk_full));
             tx.commit().await?;
         }
         Ok(store)

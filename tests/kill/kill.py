@@ -15,7 +15,6 @@ Standard library only. The seed is printed; with it the same choices are made ag
 """
 
 import argparse
-import collections
 import json
 import os
 import random
@@ -27,20 +26,13 @@ import sys
 import tempfile
 import time
 
+from rig import Failed, bank_books, expect, journal_length
+
 # What one demo may take: its own waiting times (a code lives 12 s) and this much for each order, on a slow machine.
 PATIENCE_SECONDS = 180
 PATIENCE_PER_ORDER_SECONDS = 0.5
 # From SIGTERM to the end.
 STOP_SECONDS = 15
-
-
-class Failed(Exception):
-    """What did not happen, as one sentence."""
-
-
-def expect(fact, sentence):
-    if not fact:
-        raise Failed(sentence)
 
 
 class Demo:
@@ -155,22 +147,6 @@ def finish(args, data):
     return json.loads(last)
 
 
-def journal(data):
-    """The bank's decisions, in order. The last line may have been torn by a kill, and then never happened."""
-    path = os.path.join(data, "bank.journal")
-    if not os.path.exists(path):
-        return
-    with open(path, "rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):
-                for change in json.loads(line)["changes"]:
-                    yield from change.items()
-
-
-def journal_length(data):
-    return sum(kind == "payment_received" for kind, _ in journal(data))
-
-
 def compare(args, data, summary):
     """Asks everybody, and says what they agree on."""
     expect(summary["orders"] == args.orders, f"the demo speaks of {summary['orders']} people, and {args.orders} were asked for")
@@ -178,18 +154,7 @@ def compare(args, data, summary):
     expect(handled == args.orders, f"{args.orders} people posted, and {handled} posts were handled: {summary['states']}")
     expect(summary["bank_minor"] == summary["settled_minor"], f"the sums differ: {summary}")
 
-    received = collections.Counter()
-    carried_out = {}
-    for kind, what in journal(data):
-        if kind == "payment_received":
-            received[what["instruction"]["end_to_end"]] += 1
-        elif kind == "booked" and what["payment"] is not None:
-            key = what["end_to_end"]
-            expect(key not in carried_out, f"the bank booked the payment key {key} twice")
-            carried_out[key] = what["amount"]["minor"]
-        expect(kind != "payment_returned", "the bank gave a payment back, which nobody asked for")
-    twice = [key for key, times in received.items() if times > 1]
-    expect(not twice, f"{len(twice)} payment keys reached the bank more than once: {twice[:3]}")
+    received, carried_out = bank_books(data)
     booked = sum(carried_out.values())
     expect(booked == summary["bank_minor"], f"the bank's journal comes to {booked}, and the bank says {summary['bank_minor']}")
     expect(carried_out, "no payment at all was carried out")

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use super::reconcile::{self, Reconciliation};
+use crate::crash::crash_point;
 use crate::ids::{ChangeId, EffectId, OrderId};
 use crate::order::Resolution;
 use crate::store::StoreError;
@@ -222,11 +223,16 @@ pub async fn perform(app: &App, ledger: &Ledger, office: &Office, request: Reque
         Request::Act { by, .. } if !office.operators.is_empty() && !office.operators.contains(&by) => {
             Ok(Response::Refused(format!("{by} is no operator of this Obole; the configuration names them ([operators] names)")))
         }
-        Request::Act { by, act } => Ok(match ledger.decide(Work::Act { by, act }).await? {
-            Answer::Said(what) => Response::Done(what),
-            Answer::Done(_) => Response::Done("done".to_owned()),
-            Answer::Void(why) => Response::Refused(why),
-        }),
+        Request::Act { by, act } => {
+            crash_point!("operator.asked", return Err(StoreError: connection_lost));
+            let answer = ledger.decide(Work::Act { by, act }).await?;
+            crash_point!("operator.acted", return Err(StoreError: connection_lost));
+            Ok(match answer {
+                Answer::Said(what) => Response::Done(what),
+                Answer::Done(_) => Response::Done("done".to_owned()),
+                Answer::Void(why) => Response::Refused(why),
+            })
+        }
     }
 }
 

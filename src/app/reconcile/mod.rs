@@ -26,6 +26,7 @@ use super::operate::SERVICE;
 use super::task::{OPERATOR_LANE, Task};
 use crate::bank::{Bank, BankStatus, DebtorAccount, Entry, PaymentQuery, Standing, TryAgain};
 use crate::clock::{Timestamp, earlier, later};
+use crate::crash::crash_point;
 use crate::ids::{BankName, OrderId};
 use crate::order::{BankSaid, Effect, Event, Order, OrderState, PaymentState};
 use crate::store::StoreError;
@@ -240,6 +241,7 @@ impl Cycle<'_> {
         since: Timestamp,
         part: &mut BankPart,
     ) -> Result<(), ReconcileError> {
+        crash_point!("reconcile.opening", return Err(StoreError: connection_lost));
         let now = self.app.clock.now();
         let mut tx = self.app.store.begin().await?;
         let ours = tx.claim_statement(bank.name(), &account.iban, earlier(now, self.schedule.account_every), now).await?;
@@ -247,6 +249,7 @@ impl Cycle<'_> {
         if !ours {
             return Ok(());
         }
+        crash_point!("reconcile.claimed", return Err(StoreError: connection_lost));
         let debtor = DebtorAccount { iban: account.iban, consent: account.consent };
         self.wait_for_rate(bank.name()).await;
         // A day earlier: the bank's day may not have begun with ours.
@@ -261,6 +264,7 @@ impl Cycle<'_> {
             }
             Err(TryAgain::Credentials { .. }) => None,
         };
+        crash_point!("reconcile.entries_read", return Err(StoreError: connection_lost));
         let keys: Vec<&str> = entries.iter().flatten().filter_map(|entry| entry.end_to_end_id.as_deref()).collect();
         let mut tx = self.app.store.begin_reading().await?;
         let ids = tx.orders_behind_statement(&debtor.iban, since, &keys).await?;
@@ -281,6 +285,7 @@ impl Cycle<'_> {
         part.accounts_read += 1;
         for order in orders.iter().filter(is_payers) {
             self.judge_order(bank.name(), order, &entries, since, part).await?;
+            crash_point!("reconcile.judged");
         }
         Ok(())
     }

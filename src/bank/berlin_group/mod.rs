@@ -33,6 +33,7 @@ use super::{
     Standing, Submission, TryAgain, sepa,
 };
 use crate::clock::Clock;
+use crate::crash::crash_point;
 use crate::entropy::{Entropy, random_bytes};
 use crate::ids::BankName;
 use crate::money::Currency;
@@ -284,6 +285,12 @@ fn with_return<'a>(call: Call<'a>, return_url: &'a str) -> Call<'a> {
     call.with(header::REDIRECT_PREFERRED, "true").with(header::REDIRECT, return_url).with(header::REDIRECT_REFUSED, return_url)
 }
 
+/// What a question comes to whose answer is lost at a crash point.
+#[cfg(feature = "crash-points")]
+fn no_answer() -> TryAgain {
+    TryAgain::Later { after: None, why: "crash point".to_owned() }
+}
+
 #[async_trait]
 impl Bank for BerlinGroup {
     fn name(&self) -> &BankName {
@@ -316,7 +323,12 @@ impl Bank for BerlinGroup {
     async fn ask(&self, query: &PaymentQuery) -> Result<Standing, TryAgain> {
         match &query.bank_payment_id {
             Some(id) => self.ask_by_id(query, id).await,
-            None => self.find_entry(query).await,
+            None => {
+                crash_point!("look_up.before_call", return Err(no_answer()));
+                let found = self.find_entry(query).await;
+                crash_point!("look_up.answered", return Err(no_answer()));
+                found
+            }
         }
     }
 
