@@ -108,7 +108,8 @@ pub(super) async fn answer(
         return Ok(());
     }
     if planted!("code_in_the_log") {
-        tracing::info!(person.id = %payer.person.id, given = code, "a payer has answered");
+        let given = code;
+        tracing::info!(person.id = %payer.person.id, given, "a payer has answered");
     }
     match (word, code) {
         (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::YesWithoutCode),

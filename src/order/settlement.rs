@@ -239,7 +239,8 @@ impl Decision {
 
     fn doubt(&mut self, index: u16, doubt: Doubt, now: Timestamp, wait: Option<Duration>, policy: &Policy) {
         let Doubt { submitted_at, bank_payment_id, why, asked } = doubt;
-        let with_operator = policy.asked_long_enough(submitted_at, now);
+        // Whoever comes back after an outage longer than the horizon asks once before a person has to.
+        let with_operator = asked > 0 && policy.asked_long_enough(submitted_at, now);
         // A question that was under way when the operator was called already calls nobody a second time.
         let is_called = matches!(
             self.order.payment(index).map(|payment| &payment.state),

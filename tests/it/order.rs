@@ -271,6 +271,20 @@ fn an_unknown_outcome_goes_to_an_operator_when_asking_has_come_to_its_end() {
 }
 
 #[test]
+fn after_an_outage_longer_than_the_horizon_the_bank_is_asked_once_before_an_operator_is() {
+    let horizon = Policy::default().timing.look_up_horizon.as_secs();
+    let taken_over = Event::SubmitBegins { payment: 0, turn: "another turn".into() };
+    let found = then(&submitting(), taken_over, 62 + horizon);
+    assert_eq!(state(&found.order), "unknown");
+    assert!(found.effects.iter().any(|effect| matches!(effect, Effect::AskBank { .. })), "{:?}", found.effects);
+    assert!(found.effects.iter().all(|effect| !matches!(effect, Effect::CallOperator { .. })));
+    let settled = then(&found.order, bank(0, BankSaid::Settled { bank_payment_id: None }), 64 + horizon);
+    assert_eq!(state(&settled.order), "settled");
+    let late = then(&found.order, bank(0, BankSaid::NotFound), 64 + horizon);
+    assert!(late.effects.iter().any(|effect| matches!(effect, Effect::CallOperator { .. })));
+}
+
+#[test]
 fn the_payer_hears_once_that_an_outcome_is_being_checked() {
     let mut order = then(&submitting(), bank(0, BankSaid::Unclear { why: "cut".into() }), 62).order;
     let mut told = 0;
