@@ -5,16 +5,19 @@
 //! with `ok` or `over`; only `--check` makes a missed one an exit code.
 //!
 //! Shared by the benches: what every one of them is asked ([`Asked`]), the figures with their targets ([`report`]), the progress bar, and
-//! the process's peak memory ([`memory`]).
+//! the process's time, processor time and bytes ([`meter`]) and peak memory ([`memory`]).
 
 pub mod language;
+pub mod lifecycle;
 pub mod memory;
+pub mod meter;
 pub mod report;
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::ExitCode;
+use crate::telemetry::{self, LogArgs};
 use crate::terminal::complain;
 use report::Report;
 
@@ -29,6 +32,8 @@ pub struct BenchArgs {
 enum What {
     /// Reading posts: what chatter and orders cost, and whether hostile posts cost more than their length
     Language(language::LanguageArgs),
+    /// Settling orders: how many a second, what each costs, and whether the bank's books agree
+    Lifecycle(lifecycle::LifecycleArgs),
 }
 
 /// What every bench is asked.
@@ -46,9 +51,11 @@ pub struct Asked {
 }
 
 /// Runs a bench. The code is 1 only for `--check` and a missed target.
-pub fn bench(args: BenchArgs) -> ExitCode {
+pub async fn bench(args: BenchArgs, log: &LogArgs) -> ExitCode {
+    telemetry::init_quiet(log);
     let (asked, result) = match args.what {
         What::Language(args) => (args.asked.clone(), language::measure(&args)),
+        What::Lifecycle(args) => (args.asked.clone(), lifecycle::measure(&args).await.map(Some)),
     };
     match result {
         Ok(Some(report)) => conclude(&report, &asked),

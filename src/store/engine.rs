@@ -7,6 +7,8 @@
 //! `BEGIN IMMEDIATE`, several readers. PostgreSQL: one pool.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
@@ -149,9 +151,15 @@ impl std::fmt::Debug for Location {
     }
 }
 
-/// Open pools.
+/// Open pools, and how many writing transactions were committed through them.
 #[derive(Debug, Clone)]
-pub(crate) enum Engine {
+pub(crate) struct Engine {
+    pub(super) pools: Pools,
+    commits: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Pools {
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     Postgres(PgPool),
 }
@@ -161,6 +169,50 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Engine {
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
+        Ok(Engine { pools: Pools::open(location).await?, commits: Arc::default() })
+    }
+
+    /// Pools that only read, from a store that is there and that others may be using.
+    pub(crate) async fn open_reading(location: &Location) -> Result<Self, StoreError> {
+        Ok(Engine { pools: Pools::open_reading(location).await?, commits: Arc::default() })
+    }
+
+    /// How many writing transactions were committed since it was opened.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// A transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        let connection = match &self.pools {
+            Pools::Sqlite { writer, .. } => Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { connection, commits: Some(self.commits.clone()) })
+    }
+
+    /// A transaction that only reads, and does not wait for writers.
+    pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        let connection = match &self.pools {
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { connection, commits: None })
+    }
+
+    pub(crate) async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Pools {
+    async fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Sqlite(path) => {
                 let options = SqliteConnectOptions::new()
@@ -172,7 +224,7 @@ impl Engine {
                     .busy_timeout(BUSY_TIMEOUT);
                 let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
                 let readers = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-                Ok(Engine::Sqlite { writer, readers })
+                Ok(Pools::Sqlite { writer, readers })
             }
             Location::Memory => {
                 let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
@@ -183,7 +235,7 @@ impl Engine {
                     .max_lifetime(None)
                     .connect_with(options)
                     .await?;
-                Ok(Engine::Sqlite { writer: only.clone(), readers: only })
+                Ok(Pools::Sqlite { writer: only.clone(), readers: only })
             }
             Location::Postgres(url) => {
                 // Whatever the server, role or database says: a commit that a crash undoes could be paid a second time.
@@ -195,20 +247,19 @@ impl Engine {
                     })
                     .connect(url)
                     .await?;
-                Ok(Engine::Postgres(pool))
+                Ok(Pools::Postgres(pool))
             }
         }
     }
 
-    /// Pools that only read, from a store that is there and that others may be using.
-    pub(crate) async fn open_reading(location: &Location) -> Result<Self, StoreError> {
+    async fn open_reading(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
                 let readers = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-                Ok(Engine::Sqlite { writer: readers.clone(), readers })
+                Ok(Pools::Sqlite { writer: readers.clone(), readers })
             }
-            Location::Memory => Engine::open(location).await,
+            Location::Memory => Pools::open(location).await,
             Location::Postgres(url) => {
                 let pool = PgPoolOptions::new()
                     .max_connections(2)
@@ -217,56 +268,41 @@ impl Engine {
                     })
                     .connect(url)
                     .await?;
-                Ok(Engine::Postgres(pool))
+                Ok(Pools::Postgres(pool))
             }
-        }
-    }
-
-    /// A transaction that may write.
-    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        match self {
-            Engine::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
-            Engine::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
-        }
-    }
-
-    /// A transaction that only reads, and does not wait for writers.
-    pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
-        match self {
-            Engine::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
-            Engine::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
-        }
-    }
-
-    pub(crate) async fn close(&self) {
-        match self {
-            Engine::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
-            Engine::Postgres(pool) => pool.close().await,
         }
     }
 }
 
 /// A transaction. Rolled back unless committed.
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    connection: Connection,
+    /// Where its commit is counted; `None` for one that only reads.
+    commits: Option<Arc<AtomicU64>>,
+}
+
+enum Connection {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Tx {
+    /// Whether it is on SQLite, which has one writer at a time.
+    pub(crate) fn has_one_writer(&self) -> bool {
+        matches!(self.connection, Connection::Sqlite(_))
+    }
+
     /// Runs a statement and gives its rows.
     pub(crate) async fn rows(&mut self, sql: Sql, args: impl IntoIterator<Item = Arg>) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Tx::Sqlite(tx) => {
+        match &mut self.connection {
+            Connection::Sqlite(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.sqlite), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
                 Ok(query.fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect())
             }
-            Tx::Postgres(tx) => {
+            Connection::Postgres(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.postgres), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
@@ -278,15 +314,15 @@ impl Tx {
 
     /// Runs a statement and gives the number of rows it changed.
     pub(crate) async fn run(&mut self, sql: Sql, args: impl IntoIterator<Item = Arg>) -> Result<u64, StoreError> {
-        match self {
-            Tx::Sqlite(tx) => {
+        match &mut self.connection {
+            Connection::Sqlite(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.sqlite), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
                 Ok(query.execute(&mut **tx).await?.rows_affected())
             }
-            Tx::Postgres(tx) => {
+            Connection::Postgres(tx) => {
                 let query = args.into_iter().fold(sqlx::query(sql.postgres), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
@@ -298,9 +334,12 @@ impl Tx {
 
     /// Makes everything durable, or nothing.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Postgres(tx) => tx.commit().await?,
+        match self.connection {
+            Connection::Sqlite(tx) => tx.commit().await?,
+            Connection::Postgres(tx) => tx.commit().await?,
+        }
+        if let Some(commits) = self.commits {
+            commits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

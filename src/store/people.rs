@@ -91,7 +91,7 @@ impl Tx {
     /// Holds the rows of persons and of their accounts until commit, so that limits are checked one after the other. In a fixed
     /// order, so that two batches cannot wait for each other. SQLite has one writer and needs nothing.
     pub(crate) async fn lock_people(&mut self, people: &[&PersonId]) -> Result<(), StoreError> {
-        if matches!(self, Tx::Sqlite(_)) || people.is_empty() {
+        if self.has_one_writer() || people.is_empty() {
             return Ok(());
         }
         let ids = json!(people.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>()).to_string();

@@ -49,12 +49,9 @@ pub(super) fn count(args: &LanguageArgs) -> anyhow::Result<Report> {
     }
     bar.finish_and_clear();
     let steepest = families.iter().max_by(|(_, one), (_, other)| one[3].total_cmp(&other[3]));
-    targets.extend(steepest.map(|(name, figures)| Target {
-        name: "P2",
-        what: format!("10 kB over 5 kB ({name}), times"),
-        figure: figures[3],
-        bound: DOUBLED,
-    }));
+    targets.extend(
+        steepest.map(|(name, figures)| Target::at_most("P2", format!("10 kB over 5 kB ({name}), times"), figures[3], DOUBLED)),
+    );
     let headings = vec!["instructions per post", "memchr3", "memmem", "over memchr3"];
     let lengths = vec!["5 kB", "10 kB", "per byte", "10 over 5 kB"];
     Ok(Report {
@@ -77,7 +74,7 @@ fn target(class: Class, read: f64, memchr3: f64) -> Option<Target> {
         Class::Order15 => ("P2", "order of 15 words, instructions", read, ORDER),
         Class::Stream | Class::Talk | Class::NearMiss | Class::Order25 | Class::Several | Class::Reply => return None,
     };
-    Some(Target { name, what: what.to_owned(), figure, bound })
+    Some(Target::at_most(name, what, figure, bound))
 }
 
 struct Callgrind {
