@@ -158,8 +158,11 @@ fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>, first_fig
     table.to_string()
 }
 
-/// As many decimals as say something: 12345, 123.4, 1.23.
+/// As many decimals as say something: 12345, 123.4, 1.23. What was not measured is a dash.
 fn plain(figure: f64) -> String {
+    if figure.is_nan() {
+        return "-".to_owned();
+    }
     let decimals = match figure.abs() {
         0.0..10.0 => 2,
         10.0..1000.0 => 1,

@@ -58,7 +58,7 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 const ADAPTERS: [(&str, &[&str]); 4] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
     ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
-    ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),
+    ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/", "bench/growth/"]),
     ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),
 ];
 

@@ -26,7 +26,7 @@ use clap::Args;
 use memchr::memmem;
 
 use super::report::{Figures, Report, Target};
-use super::{Asked, progress};
+use super::{Asked, number, progress};
 use crate::language::{Campaigns, Channel, Context, Platform, read};
 use crate::money::Currency;
 use corpus::{Class, posts};
@@ -212,10 +212,4 @@ fn median(rounds: usize, mut run: impl FnMut()) -> Duration {
         .collect();
     times.sort_unstable();
     times.get(rounds / 2).copied().unwrap_or_default()
-}
-
-/// A count as a figure; counts here stay far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "a bench counts thousands, not 2^53")]
-fn number(count: usize) -> f64 {
-    count as f64
 }

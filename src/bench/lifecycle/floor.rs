@@ -8,8 +8,13 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, Sq
 
 use crate::store::Location;
 
-/// A connection that commits rows, one by one.
-pub(crate) enum Floor {
+/// Commits rows, one by one, each with a number of its own.
+pub(crate) struct Floor {
+    connection: Connection,
+    next: i64,
+}
+
+enum Connection {
     /// WAL, `synchronous=FULL`, as the store has it.
     Sqlite(SqliteConnection),
     /// `synchronous_commit=on`, as the store has it.
@@ -33,28 +38,30 @@ impl Floor {
                     .synchronous(SqliteSynchronous::Full);
                 let mut connection = options.connect().await.context("the floor's database cannot be opened")?;
                 connection.execute(TABLE).await?;
-                Ok(Floor::Sqlite(connection))
+                Ok(Floor { connection: Connection::Sqlite(connection), next: 0 })
             }
             Location::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await.context("the floor's database cannot be reached")?;
                 connection.execute("SET synchronous_commit = on").await?;
                 connection.execute(TABLE).await?;
-                Ok(Floor::Postgres(connection))
+                Ok(Floor { connection: Connection::Postgres(connection), next: 0 })
             }
             Location::Memory => anyhow::bail!("nothing in memory is durable"),
         }
     }
 
     /// Makes one row durable.
-    pub(crate) async fn commit_row(&mut self, number: i64) -> anyhow::Result<()> {
+    pub(crate) async fn commit_row(&mut self) -> anyhow::Result<()> {
+        let number = self.next;
+        self.next += 1;
         const INSERT: &str = "INSERT INTO floor (number, line) VALUES ($1, $2)";
-        match self {
-            Floor::Sqlite(connection) => {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => {
                 let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
                 sqlx::query(INSERT).bind(number).bind(ROW).execute(&mut *tx).await?;
                 tx.commit().await?;
             }
-            Floor::Postgres(connection) => {
+            Connection::Postgres(connection) => {
                 let mut tx = connection.begin().await?;
                 sqlx::query(INSERT).bind(number).bind(ROW).execute(&mut *tx).await?;
                 tx.commit().await?;
@@ -63,15 +70,13 @@ impl Floor {
         Ok(())
     }
 
-    /// How many rows a second are made durable, numbered from `first`; measured for so long. Gives the next number too.
-    pub(crate) async fn rate(&mut self, first: i64, time: Duration) -> anyhow::Result<(f64, i64)> {
-        let began = Instant::now();
-        let mut number = first;
+    /// How many rows a second are made durable, measured for so long.
+    pub(crate) async fn rate(&mut self, time: Duration) -> anyhow::Result<f64> {
+        let (began, first) = (Instant::now(), self.next);
         while began.elapsed() < time {
-            self.commit_row(number).await?;
-            number += 1;
+            self.commit_row().await?;
         }
-        let rows = u32::try_from(number - first).context("more rows than expected")?;
-        Ok((f64::from(rows) / began.elapsed().as_secs_f64(), number))
+        let rows = u32::try_from(self.next - first).context("more rows than expected")?;
+        Ok(f64::from(rows) / began.elapsed().as_secs_f64())
     }
 }

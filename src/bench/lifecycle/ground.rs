@@ -14,7 +14,7 @@ use crate::store::Location;
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A file
     Sqlite,
     /// A server

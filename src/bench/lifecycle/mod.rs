@@ -5,15 +5,15 @@
 //! same run: a bare commit of one row; on SQLite the naive way of settling (one order at a time, a commit for every step), on PostgreSQL
 //! pgbench. The targets are ratios to those, since the machine's own speed says nothing.
 
-mod alone;
+pub(super) mod alone;
 mod books;
-mod floor;
-mod ground;
+pub(super) mod floor;
+pub(super) mod ground;
 mod naive;
-mod payers;
+pub(super) mod payers;
 mod pgbench;
-mod set;
-mod stage;
+pub(super) mod set;
+pub(super) mod stage;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::report::{Figures, Report, Target};
-use super::{Asked, progress};
+use super::{Asked, number, progress};
+use crate::app::operate::Office;
 use alone::STEPS;
 use books::Books;
 use floor::Floor;
@@ -31,7 +32,7 @@ use ground::{Ground, Kind};
 use naive::Naive;
 use payers::Pace;
 use pgbench::Pgbench;
-use set::{Run, Set, number, percentile};
+use set::{Run, Set, percentile};
 
 /// What the lifecycle bench is asked.
 #[derive(Debug, Clone, Args)]
@@ -107,7 +108,6 @@ pub(super) async fn measure(args: &LifecycleArgs) -> anyhow::Result<Report> {
 /// What the run is measured beside, measured before and after it.
 struct Reference {
     floor: Floor,
-    next_row: i64,
     pgbench: Option<Pgbench>,
     time: Duration,
     commits: Vec<f64>,
@@ -122,14 +122,12 @@ impl Reference {
             _ => None,
         };
         let time = if args.orders < QUICK { QUICK_REFERENCE } else { REFERENCE };
-        Ok(Reference { floor, next_row: 0, pgbench, time, commits: Vec::new(), other: Vec::new() })
+        Ok(Reference { floor, pgbench, time, commits: Vec::new(), other: Vec::new() })
     }
 
     /// Measures once more; a set for the naive rig, whose payers are from number `first` on.
     async fn take(&mut self, ground: &mut Ground, set: &Set, first: usize) -> anyhow::Result<()> {
-        let (rate, next) = self.floor.rate(self.next_row, self.time).await?;
-        self.next_row = next;
-        self.commits.push(rate);
+        self.commits.push(self.floor.rate(self.time).await?);
         self.other.push(match &self.pgbench {
             Some(pgbench) => pgbench.rate(self.time).await?,
             None => {
@@ -161,7 +159,7 @@ async fn one_node(args: &LifecycleArgs, ground: &mut Ground) -> anyhow::Result<R
     let (warm, alone) = ((args.orders / 10).clamp(1, 1_000), ALONE.min(args.orders));
     let (main, half) = (warm..warm + args.orders, warm + args.orders..warm + 2 * args.orders);
     let (alone, naive) = (half.end..half.end + alone, half.end + alone);
-    let set = Set::open(ground.store("orders").await?, 1, naive + NAIVE, args.asked.seed).await?;
+    let set = Set::open(ground.store("orders").await?, 1, naive + NAIVE, args.asked.seed, Some(Office::default())).await?;
 
     set.run(0..warm, Pace::InFlight(args.in_flight), &ProgressBar::hidden()).await?;
     bar.set_message("orders: the reference");
@@ -220,7 +218,8 @@ async fn several_nodes(args: &LifecycleArgs, ground: &mut Ground) -> anyhow::Res
     for nodes in [1, usize::from(args.nodes), 1] {
         bar.set_message(format!("orders, {nodes} nodes"));
         let warm = (args.orders / 10).clamp(1, 1_000);
-        let set = Set::open(ground.store("nodes").await?, nodes, warm + args.orders, args.asked.seed).await?;
+        let set =
+            Set::open(ground.store("nodes").await?, nodes, warm + args.orders, args.asked.seed, Some(Office::default())).await?;
         set.run(0..warm, Pace::InFlight(args.in_flight), &ProgressBar::hidden()).await?;
         let mut run = set.run(warm..warm + args.orders, Pace::InFlight(args.in_flight), &bar).await?;
         set.close().await?;

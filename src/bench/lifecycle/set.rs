@@ -1,6 +1,7 @@
 //! A set: a stage, one or more Oboles over one store, and what a run on it came to.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -11,8 +12,10 @@ use super::books::{self, Books};
 use super::payers::{Pace, Played, play};
 use super::stage::{Node, Stage};
 use crate::app::App;
+use crate::app::operate::Office;
 use crate::app::task::OPERATOR_LANE;
 use crate::bench::meter::{Meter, Spent};
+use crate::bench::number;
 use crate::clock::Timestamp;
 use crate::store::Location;
 
@@ -21,6 +24,7 @@ pub(crate) struct Set {
     pub(crate) stage: Stage,
     nodes: Vec<Node>,
     location: Location,
+    office: Option<Office>,
 }
 
 /// What a run came to.
@@ -38,12 +42,18 @@ pub(crate) struct Run {
 const REST: Duration = Duration::from_secs(30);
 
 impl Set {
-    /// Opens a stage of so many payers, and starts so many Oboles over one store.
-    pub(crate) async fn open(location: Location, nodes: usize, payers: usize, seed: u64) -> anyhow::Result<Set> {
+    /// Opens a stage of so many payers, and starts so many Oboles over one store. Without an office nobody reconciles.
+    pub(crate) async fn open(
+        location: Location,
+        nodes: usize,
+        payers: usize,
+        seed: u64,
+        office: Option<Office>,
+    ) -> anyhow::Result<Set> {
         let stage = Stage::open(payers, seed).await?;
-        let mut set = Set { stage, nodes: Vec::with_capacity(nodes), location };
+        let mut set = Set { stage, nodes: Vec::with_capacity(nodes), location, office };
         for _ in 0..nodes.max(1) {
-            set.nodes.push(set.stage.start(&set.location).await?);
+            set.start_node().await?;
         }
         set.stage.enrol(set.app()?, &set.stage.payers).await?;
         Ok(set)
@@ -52,6 +62,24 @@ impl Set {
     /// One of the applications.
     pub(crate) fn app(&self) -> anyhow::Result<&App> {
         self.nodes.first().map(|node| node.app.as_ref()).context("no node runs")
+    }
+
+    /// Stops every Obole; the store stays.
+    pub(crate) async fn stop_nodes(&mut self) {
+        for node in self.nodes.drain(..) {
+            node.stop().await;
+        }
+    }
+
+    /// Starts one more Obole over the store.
+    pub(crate) async fn start_node(&mut self) -> anyhow::Result<()> {
+        self.nodes.push(self.stage.start(&self.location, self.office.clone()).await?);
+        Ok(())
+    }
+
+    /// Connects an Obole over the store that does nothing by itself.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Arc<App>> {
+        self.stage.connect(&self.location).await
     }
 
     /// Lets these payers make their orders, and compares the books.
@@ -75,7 +103,7 @@ impl Set {
     }
 
     /// Waits until no effect waits any more, those for an operator aside.
-    async fn come_to_rest(&self) -> anyhow::Result<()> {
+    pub(crate) async fn come_to_rest(&self) -> anyhow::Result<()> {
         let end = tokio::time::Instant::now() + REST;
         loop {
             let waiting = self.app()?.store.begin_reading().await?.pending_by_lane().await?;
@@ -98,10 +126,8 @@ impl Set {
     }
 
     /// Stops the Oboles, then town and bank.
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
-        for node in self.nodes {
-            node.stop().await;
-        }
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        self.stop_nodes().await;
         self.stage.close().await
     }
 }
@@ -164,12 +190,6 @@ fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
 pub(crate) fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied().unwrap_or(f64::NAN)
-}
-
-/// A count as a figure; counts here stay far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "a bench counts millions, not 2^53")]
-pub(crate) fn number(count: usize) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -174,11 +174,13 @@ impl Stage {
         .await
     }
 
-    /// Starts an Obole over this store.
-    pub(crate) async fn start(&self, location: &Location) -> anyhow::Result<Node> {
+    /// Starts an Obole over this store; with an office it also reconciles and answers operators.
+    pub(crate) async fn start(&self, location: &Location, office: Option<Office>) -> anyhow::Result<Node> {
         let app = self.connect(location).await?;
         let serving = Serving::start(app.clone());
-        serving.serve_operators(Office::default());
+        if let Some(office) = office {
+            serving.serve_operators(office);
+        }
         Ok(Node { app, serving })
     }
 
