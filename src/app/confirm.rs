@@ -93,8 +93,7 @@ pub(super) async fn answer(
     code: Option<&str>,
     thread: &str,
 ) -> Result<(), StoreError> {
-    let waiting = desk.tx.orders_awaiting_answer(&payer.person.id).await?;
-    desk.lay_out(&waiting).await?;
+    let waiting = desk.orders_awaiting_answer(&payer.person.id).await?;
     // What this very batch has decided already is on the desk, not in the rows.
     let open: Vec<OrderId> = waiting.into_iter().filter(|id| is_waiting(desk, id)).collect();
     if open.is_empty() {
