@@ -6,6 +6,7 @@
 //! SQLite: WAL, `synchronous=FULL` (NORMAL may lose the last commits on power loss), foreign keys, one writer connection with
 //! `BEGIN IMMEDIATE`, several readers. PostgreSQL: one pool.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Executor as _, Postgres, Row as _, Sqlite, Transaction};
 
 use super::StoreError;
+use crate::ids::PersonId;
 
 /// One statement in the spelling of each engine.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +34,11 @@ macro_rules! sql {
 }
 
 /// A statement over the objects of the JSON array `$1`: `before ROWS after`, where `ROWS` stands after `FROM` and names each
-/// object `r.value`.
+/// object `r.value`. On SQLite they stay in its binary form: as text, each would be written out and parsed again for every column.
 macro_rules! sql_rows {
     ($before:literal, $after:literal) => {
         $crate::store::engine::Sql {
-            sqlite: concat!($before, " json_each($1) AS r ", $after),
+            sqlite: concat!($before, " jsonb_each($1) AS r ", $after),
             postgres: concat!($before, " json_array_elements(CAST($1 AS json)) AS r(value) ", $after),
         }
     };
@@ -188,7 +190,7 @@ impl Engine {
             Pools::Sqlite { writer, .. } => Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         };
-        Ok(Tx { connection, commits: Some(self.commits.clone()) })
+        Ok(Tx { connection, commits: Some(self.commits.clone()), held: HashSet::new() })
     }
 
     /// A transaction that only reads, and does not wait for writers.
@@ -197,7 +199,7 @@ impl Engine {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
         };
-        Ok(Tx { connection, commits: None })
+        Ok(Tx { connection, commits: None, held: HashSet::new() })
     }
 
     pub(crate) async fn close(&self) {
@@ -279,6 +281,8 @@ pub(crate) struct Tx {
     connection: Connection,
     /// Where its commit is counted; `None` for one that only reads.
     commits: Option<Arc<AtomicU64>>,
+    /// The persons whose rows it holds until its end.
+    pub(super) held: HashSet<PersonId>,
 }
 
 enum Connection {
