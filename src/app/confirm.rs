@@ -95,8 +95,7 @@ pub(super) async fn answer(
     thread: &str,
 ) -> Result<(), StoreError> {
     crash_point!("confirm.read", return Err(StoreError: connection_lost));
-    let waiting = desk.tx.orders_awaiting_answer(&payer.person.id).await?;
-    desk.lay_out(&waiting).await?;
+    let waiting = desk.orders_awaiting_answer(&payer.person.id).await?;
     // What this very batch has decided already is on the desk, not in the rows.
     let open: Vec<OrderId> = waiting.into_iter().filter(|id| is_waiting(desk, id)).collect();
     #[cfg(feature = "planted-bugs")]

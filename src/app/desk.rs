@@ -12,7 +12,7 @@ use super::task::{OPERATOR_LANE, Task, bank_lane, hint_lane, platform_lane};
 use crate::clock::{Timestamp, later};
 use crate::crash::crash_point;
 use crate::entropy::random_bytes;
-use crate::ids::{AccountId, EffectId, OrderId, PayeeId, PaymentKey, PlatformName, hex};
+use crate::ids::{AccountId, EffectId, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, hex};
 use crate::messages::Message;
 use crate::order::state::Rejection;
 use crate::order::{
@@ -22,7 +22,7 @@ use crate::people::screening::{Subject, Verdict};
 use crate::people::{Language, LinkedPayer};
 use crate::planted::planted;
 use crate::store::effects::NewEffect;
-use crate::store::orders::{AuditLine, StoredOrder};
+use crate::store::orders::{AuditLine, StoredOrder, UncertainPayment};
 use crate::store::{StoreError, Tx};
 
 /// Whom to write to outside of any order.
@@ -60,6 +60,19 @@ pub(super) struct Desk<'a> {
     released: Vec<String>,
     halts: Vec<PayeeId>,
     calls: Vec<(OrderId, String)>,
+    foreseen: Foreseen,
+}
+
+/// What the rows say about many payers and posts, read at once because each of them is about to be asked for. Nothing is written before
+/// the commit, so asking later would bring the same; who is not in it is asked for alone.
+#[derive(Default)]
+struct Foreseen {
+    /// Orders that wait for an answer, oldest first, of everybody who was looked up.
+    awaiting: HashMap<PersonId, Vec<OrderId>>,
+    /// Payments of unknown outcome, of everybody who was looked up.
+    uncertain: HashMap<PersonId, Vec<UncertainPayment>>,
+    /// Payments that were looked for, and whether they are there.
+    payments: HashMap<PaymentKey, bool>,
 }
 
 impl<'a> Desk<'a> {
@@ -76,7 +89,47 @@ impl<'a> Desk<'a> {
             released: Vec::new(),
             halts: Vec::new(),
             calls: Vec::new(),
+            foreseen: Foreseen::default(),
         })
+    }
+
+    /// Reads at once what these payers' posts and answers will need. Their rows have to be held ([`Tx::lock_people`]), so that what is
+    /// read stays true. The orders that wait for an answer lie on the desk afterwards.
+    pub(super) async fn foresee(
+        &mut self,
+        posting: &[&PersonId],
+        answering: &[&PersonId],
+        keys: Vec<PaymentKey>,
+    ) -> Result<(), StoreError> {
+        let everybody: Vec<&PersonId> = posting.iter().chain(answering).copied().collect();
+        for person in &everybody {
+            self.foreseen.uncertain.entry((*person).clone()).or_default().clear();
+        }
+        for payment in self.tx.uncertain_payments(&everybody).await? {
+            self.foreseen.uncertain.entry(payment.payer.clone()).or_default().push(payment);
+        }
+        for person in answering {
+            self.foreseen.awaiting.entry((*person).clone()).or_default().clear();
+        }
+        let mut waiting = Vec::new();
+        for (person, order) in self.tx.orders_awaiting_answers(answering).await? {
+            waiting.push(order.clone());
+            self.foreseen.awaiting.entry(person).or_default().push(order);
+        }
+        self.lay_out(&waiting).await?;
+        let there = self.tx.payments_among(&keys.iter().collect::<Vec<_>>()).await?;
+        self.foreseen.payments.extend(keys.into_iter().map(|key| (key.clone(), there.contains(&key))));
+        Ok(())
+    }
+
+    /// The ids of a payer's orders that wait for an answer by what the rows say, oldest first; they lie on the desk afterwards.
+    pub(super) async fn orders_awaiting_answer(&mut self, payer: &PersonId) -> Result<Vec<OrderId>, StoreError> {
+        if let Some(awaiting) = self.foreseen.awaiting.get(payer) {
+            return Ok(awaiting.clone());
+        }
+        let awaiting = self.tx.orders_awaiting_answer(payer).await?;
+        self.lay_out(&awaiting).await?;
+        Ok(awaiting)
     }
 
     /// Lays orders out that are not on the desk yet. Ids that no order has are passed over.
@@ -103,7 +156,14 @@ impl<'a> Desk<'a> {
     pub(super) async fn knows_any_payment(&mut self, payments: &[Payment]) -> Result<bool, StoreError> {
         let keys: Vec<&PaymentKey> = payments.iter().map(|payment| &payment.key).collect();
         let lies_here = |laid: &Laid| laid.stored.order.payments.iter().any(|payment| keys.contains(&&payment.key));
-        Ok(self.orders.values().any(lies_here) || self.tx.any_payment_exists(&keys).await?)
+        if self.orders.values().any(lies_here) {
+            return Ok(true);
+        }
+        let foreseen: Option<Vec<bool>> = keys.iter().map(|key| self.foreseen.payments.get(*key).copied()).collect();
+        match foreseen {
+            Some(there) => Ok(there.contains(&true)),
+            None => Ok(!self.tx.payments_among(&keys).await?.is_empty()),
+        }
     }
 
     /// The orders on the desk, made in this very transaction, that fit: the rows do not tell of them yet.
@@ -159,7 +219,7 @@ impl<'a> Desk<'a> {
         let uncertain = |payment: &Payment| is_uncertain(&payment.state);
         let alike = |one: &Payment, other: &Payment| one.payee.id == other.payee.id && one.amount == other.amount;
         for payment in &order.payments {
-            for found in self.tx.uncertain_orders(&payer.person, &payment.payee.id, payment.amount).await? {
+            for found in self.uncertain_orders(&payer.person, payment).await? {
                 if found == order.id {
                     continue;
                 }
@@ -172,6 +232,15 @@ impl<'a> Desk<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The ids of a payer's orders with a payment like this one of which nobody knows what became.
+    async fn uncertain_orders(&mut self, payer: &PersonId, payment: &Payment) -> Result<Vec<OrderId>, StoreError> {
+        let Some(uncertain) = self.foreseen.uncertain.get(payer) else {
+            return self.tx.uncertain_orders(payer, &payment.payee.id, payment.amount).await;
+        };
+        let alike = uncertain.iter().filter(|other| other.payee == payment.payee.id && other.amount == payment.amount);
+        Ok(alike.map(|other| other.order.clone()).collect())
     }
 
     /// Lets something happen to an order. `Ok(Err(_))`: it means nothing in the order's state, and nothing has changed.

@@ -11,12 +11,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::at_hand::AtHand;
 use super::ledger::{Ledger, LedgerError, Work};
 use super::settle;
 use super::task::{Task, bank_lane, hint_lane, platform_lane};
 use crate::clock::{Timestamp, later};
 use crate::crash::{crash_point, hastened};
-use crate::ids::{AccountId, BankName, OrderId, PlatformName};
+use crate::ids::{BankName, OrderId};
 use crate::messages;
 use crate::order::{Effect, Notice, Order, OrderState};
 use crate::people::LinkedPayer;
@@ -103,9 +104,17 @@ async fn keep_lane(app: Arc<App>, ledger: Ledger, lane: Lane, stop: Cancellation
         let room = AT_ONCE.saturating_sub(deliveries.len());
         match claim(&app, &lane, room).await {
             Ok(claimed) if !claimed.is_empty() => {
+                let at_hand = look_up(&app, &lane, &claimed).await.map(Arc::new);
                 for effect in claimed {
                     let (app, ledger, lane) = (app.clone(), ledger.clone(), lane.clone());
-                    deliveries.spawn(async move { deliver(&app, &ledger, &lane, effect).await });
+                    match &at_hand {
+                        Ok(at_hand) => {
+                            let at_hand = at_hand.clone();
+                            deliveries.spawn(async move { carry_out(&app, &ledger, &lane, effect, &at_hand).await })
+                        }
+                        // One row that cannot be read must not hold up the others.
+                        Err(_) => deliveries.spawn(async move { deliver(&app, &ledger, &lane, effect).await }),
+                    };
                 }
                 continue;
             }
@@ -177,8 +186,23 @@ async fn nap(app: &App, lane: &str) -> Duration {
 /// Less would be a busy wait for the sake of a few milliseconds.
 const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
+/// Reads what deliveries of this lane need before they act.
+async fn look_up(app: &App, lane: &Lane, claimed: &[ClaimedEffect]) -> Result<AtHand, StoreError> {
+    match &lane.to {
+        Outside::Platform(platform) => AtHand::for_messages(app, platform.name(), claimed).await,
+        Outside::Bank(_) => AtHand::for_bank(app, claimed).await,
+    }
+}
+
 /// Carries one claimed effect out, and has the ledger commit what came of it.
 pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
+    match look_up(app, lane, std::slice::from_ref(&effect)).await {
+        Ok(at_hand) => carry_out(app, ledger, lane, effect, &at_hand).await,
+        Err(error) => said_if_lost(&effect, Err(error.into())),
+    }
+}
+
+async fn carry_out(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect, at_hand: &AtHand) {
     // Claimed beside one that was told to come back later: nothing of it has begun, so it waits its turn as if it had not been claimed.
     if let Some(due_at) = app.governors.rests_until(&lane.name) {
         let why = "the lane rests".to_owned();
@@ -191,12 +215,14 @@ pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: Cla
         }
         (Ok(Task::Order { effect: what }), lane) => match (&effect.order, what, lane) {
             (Some(order), Effect::Submit { payment, .. }, Outside::Bank(_)) => {
-                settle::submit(app, ledger, &effect, order, payment).await.map_err(Into::into)
+                settle::submit(app, ledger, &effect, at_hand, order, payment).await.map_err(Into::into)
             }
             (Some(order), Effect::AskBank { payment, .. }, Outside::Bank(_)) => {
-                settle::ask(app, ledger, &effect, order, payment).await.map_err(Into::into)
+                settle::ask(app, ledger, &effect, at_hand, order, payment).await.map_err(Into::into)
             }
-            (Some(order), what, Outside::Platform(platform)) => write(app, ledger, platform.as_ref(), &effect, order, &what).await,
+            (Some(order), what, Outside::Platform(platform)) => {
+                write(app, ledger, platform.as_ref(), &effect, at_hand, (order, &what)).await
+            }
             _ => end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await,
         },
         (Ok(Task::Say { account, handle, language, safe_phrase, thread, message }), Outside::Platform(platform)) => {
@@ -219,9 +245,12 @@ pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: Cla
     said_if_lost(&effect, result);
 }
 
+/// What is said about deliveries that nobody knows the end of.
+const LOST: &str = "a delivery did not end; it will be taken up again when its lease runs out";
+
 fn said_if_lost(effect: &ClaimedEffect, result: Result<(), DeliveryError>) {
     if let Err(error) = result {
-        tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");
+        tracing::warn!(effect.id = %effect.id, %error, "{LOST}");
     }
 }
 
@@ -231,25 +260,20 @@ async fn write(
     ledger: &Ledger,
     platform: &dyn Platform,
     effect: &ClaimedEffect,
-    id: &OrderId,
-    what: &Effect,
+    at_hand: &AtHand,
+    (id, what): (&OrderId, &Effect),
 ) -> Result<(), DeliveryError> {
     crash_point!("message.claimed", return Err(StoreError: connection_lost));
-    let mut tx = app.store.begin_reading().await?;
-    let order = tx.order(id).await?;
-    let link = match &order {
-        Some(order) => linked(&mut tx, platform.name(), &order.source.author).await?,
-        None => None,
-    };
-    drop(tx);
+    let order = at_hand.order(id);
+    let link = order.and_then(|order| at_hand.payer(&order.source.author));
     let Some(order) = order else { return end(ledger, effect, Then::Dead("there is no such order".to_owned())).await };
-    let Some(text) = (match &link {
-        None if matches!(what, Effect::HintEnrolment) && waits_for_payer(&order, app.clock.now()) => {
+    let Some(text) = (match link {
+        None if matches!(what, Effect::HintEnrolment) && waits_for_payer(order, app.clock.now()) => {
             let source = &order.source;
             return hint(app, ledger, platform, effect, &source.native_id, &source.author_handle, order.language).await;
         }
         None => None,
-        Some(payer) => text_for(app, &order, what, payer),
+        Some(payer) => text_for(app, order, what, payer),
     }) else {
         return end(ledger, effect, Then::Done("not needed any more".to_owned())).await;
     };
@@ -280,14 +304,6 @@ async fn send(platform: &dyn Platform, dm: OutgoingDm<'_>) -> Result<String, Sen
     let sent = platform.send_dm(dm).await;
     crash_point!("message.after_call", return Err(SendError::Unknown { why: "crash point".to_owned() }));
     sent
-}
-
-async fn linked(
-    tx: &mut crate::store::Tx,
-    platform: &PlatformName,
-    account: &AccountId,
-) -> Result<Option<LinkedPayer>, StoreError> {
-    Ok(tx.linked_payers(platform, &[account]).await?.pop())
 }
 
 /// What to write now. `None`: the order has gone on since, and the message would be wrong.

@@ -178,6 +178,7 @@ async fn take_posts(desk: &mut Desk<'_>, platform: &dyn Platform, posts: &[&Post
         return Ok(());
     }
     let mut known = look_up(&mut desk.tx, name, &new).await?;
+    foresee(desk, platform, &known, &new).await?;
     let seen: Vec<_> = new
         .iter()
         .filter(|post| known.payers.contains_key(&post.author.id))
@@ -213,6 +214,19 @@ async fn look_up(tx: &mut Tx, platform: &PlatformName, posts: &[&Post]) -> Resul
     tx.lock_people(&persons).await?;
     let open_orders = tx.open_orders(&persons).await?.into_iter().collect();
     Ok(Known { payers, payees, campaigns, tags, open_orders })
+}
+
+/// Has everything read at once that these messages will ask for one by one. A public post may become an order, of one payment mostly; a
+/// private message is an answer mostly. Whatever else they turn out to be is looked up then.
+async fn foresee(desk: &mut Desk<'_>, platform: &dyn Platform, known: &Known, posts: &[&Post]) -> Result<(), StoreError> {
+    let payers = |channel: Channel| {
+        let of_channel = posts.iter().filter(move |post| post.channel == channel);
+        of_channel.filter_map(|post| known.payers.get(&post.author.id)).map(|payer| &payer.person.id).collect::<Vec<_>>()
+    };
+    let network = platform.network().as_str();
+    let public = posts.iter().filter(|post| post.channel == Channel::Post);
+    let keys = public.map(|post| PaymentKey::of_post(network, post.channel, &post.id, 0)).collect();
+    desk.foresee(&payers(Channel::Post), &payers(Channel::Dm), keys).await
 }
 
 async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Known, post: &Post) -> Result<Outcome, StoreError> {

@@ -15,6 +15,7 @@
 //! [`desk`](self) with it, and commits orders, audit lines and effects together. Everything that acts outside is an effect that
 //! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
 
+mod at_hand;
 pub mod audit;
 pub mod changes;
 mod confirm;

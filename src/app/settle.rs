@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 use super::App;
+use super::at_hand::AtHand;
 use super::desk;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use super::task::bank_lane;
@@ -44,6 +45,7 @@ pub(super) async fn submit(
     app: &App,
     ledger: &Ledger,
     effect: &ClaimedEffect,
+    at_hand: &AtHand,
     id: &OrderId,
     index: u16,
 ) -> Result<(), SettleError> {
@@ -53,22 +55,14 @@ pub(super) async fn submit(
         ledger.decide(Work::Ended { turn: turn(effect, Then::Again { due_at: app.clock.now(), why }) }).await?;
         return Ok(());
     }
-    let mut tx = app.store.begin_reading().await?;
-    let order = tx.order(id).await?;
-    let payee = match order.as_ref().and_then(|order| order.payment(index)) {
-        Some(payment) => tx.payees_by_id(&[&payment.payee.id]).await?.pop(),
-        None => None,
-    };
-    drop(tx);
-    let Some((order, payment, payer)) =
-        order.as_ref().and_then(|order| Some((order, order.payment(index)?, order.payer.as_ref()?)))
-    else {
+    let order = at_hand.order(id);
+    let Some((order, payment, payer)) = order.and_then(|order| Some((order, order.payment(index)?, order.payer.as_ref()?))) else {
         return end(ledger, effect, "there is no such payment").await;
     };
     // A payment found `Submitting` is not looked at: whatever speaks against it now, it may be with the bank already.
     let is_new = matches!(payment.state, PaymentState::Ready { .. });
     if is_new || matches!(payment.state, PaymentState::Unknown { repeating: true, .. }) || planted!("objection_in_submitting") {
-        let event = match objection(app, payer, payment, payee.as_ref()) {
+        let event = match objection(app, payer, payment, at_hand.payee(&payment.payee.id)) {
             Some(_) if planted!("frozen_payee_paid") => None,
             None => None,
             Some(Objection::Later(why)) => {
@@ -141,12 +135,17 @@ fn not_reached() -> TryAgain {
 }
 
 /// Delivers `Effect::AskBank`.
-pub(super) async fn ask(app: &App, ledger: &Ledger, effect: &ClaimedEffect, id: &OrderId, index: u16) -> Result<(), SettleError> {
+pub(super) async fn ask(
+    app: &App,
+    ledger: &Ledger,
+    effect: &ClaimedEffect,
+    at_hand: &AtHand,
+    id: &OrderId,
+    index: u16,
+) -> Result<(), SettleError> {
     crash_point!("ask.claimed", return Err(StoreError: connection_lost));
-    let mut tx = app.store.begin_reading().await?;
-    let order = tx.order(id).await?;
-    drop(tx);
-    let open = order.as_ref().and_then(|order| Some((order, order.payer.as_ref()?, order.payment(index)?)));
+    let order = at_hand.order(id);
+    let open = order.and_then(|order| Some((order, order.payer.as_ref()?, order.payment(index)?)));
     let Some((order, payer, payment)) = open else { return end(ledger, effect, "there is no such payment").await };
     let Some(submitted_at) = payment.state.submitted_at() else {
         return end(ledger, effect, "the payment is finished").await;

@@ -16,18 +16,55 @@ pub struct Target {
     pub what: String,
     /// What was measured.
     pub figure: f64,
-    /// The most that it may be.
+    /// What it is held against.
     pub bound: f64,
+    /// On which side of the bound it has to be.
+    pub side: Side,
+}
+
+/// Which side of its bound a figure has to be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// At the bound or below.
+    AtMost,
+    /// At the bound or above.
+    AtLeast,
+}
+
+impl Side {
+    fn sign(self) -> &'static str {
+        match self {
+            Side::AtMost => "<=",
+            Side::AtLeast => ">=",
+        }
+    }
 }
 
 impl Target {
     /// Whether the figure keeps to its bound. What could not be measured does not.
     pub fn is_met(&self) -> bool {
-        self.figure <= self.bound
+        match self.side {
+            Side::AtMost => self.figure <= self.bound,
+            Side::AtLeast => self.figure >= self.bound,
+        }
+    }
+
+    /// A figure that may be `bound` at most.
+    pub fn at_most(name: &'static str, what: impl Into<String>, figure: f64, bound: f64) -> Self {
+        Target { name, what: what.into(), figure, bound, side: Side::AtMost }
+    }
+
+    /// A figure that has to be `bound` at least.
+    pub fn at_least(name: &'static str, what: impl Into<String>, figure: f64, bound: f64) -> Self {
+        Target { name, what: what.into(), figure, bound, side: Side::AtLeast }
     }
 
     fn verdict(&self) -> &'static str {
-        if self.is_met() { "ok" } else { "over" }
+        match (self.is_met(), self.side) {
+            (true, _) => "ok",
+            (false, Side::AtMost) => "over",
+            (false, Side::AtLeast) => "under",
+        }
     }
 }
 
@@ -79,8 +116,9 @@ impl Report {
             parts.push(table(names.map(str::to_owned).collect(), rows, 1));
         }
         let rows = self.targets.iter().map(|target| {
-            let Target { name, what, figure, bound } = target;
-            vec![(*name).to_owned(), what.clone(), plain(*figure), format!("<= {}", plain(*bound)), target.verdict().to_owned()]
+            let Target { name, what, figure, bound, side } = target;
+            let bound = format!("{} {}", side.sign(), plain(*bound));
+            vec![(*name).to_owned(), what.clone(), plain(*figure), bound, target.verdict().to_owned()]
         });
         parts.push(table(["", "target", "figure", "bound", ""].map(str::to_owned).to_vec(), rows, 2));
         parts.push(match peak {
@@ -102,8 +140,8 @@ impl Report {
             object.insert(figures.of.replace(' ', "_"), Value::Object(rows.collect()));
         }
         let targets = self.targets.iter().map(|target| {
-            let Target { name, what, figure, bound } = target;
-            json!({ "name": name, "what": what, "figure": figure, "bound": bound, "ok": target.is_met() })
+            let Target { name, what, figure, bound, side } = target;
+            json!({ "name": name, "what": what, "figure": figure, "side": side.sign(), "bound": bound, "ok": target.is_met() })
         });
         object.insert("targets".to_owned(), targets.collect());
         object.insert("peak_memory_bytes".to_owned(), json!(peak));
@@ -120,8 +158,11 @@ fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>, first_fig
     table.to_string()
 }
 
-/// As many decimals as say something: 12345, 123.4, 1.23.
+/// As many decimals as say something: 12345, 123.4, 1.23. What was not measured is a dash.
 fn plain(figure: f64) -> String {
+    if figure.is_nan() {
+        return "-".to_owned();
+    }
     let decimals = match figure.abs() {
         0.0..10.0 => 2,
         10.0..1000.0 => 1,
@@ -142,7 +183,7 @@ mod tests {
                 headings: vec!["ns per post", "ratio"],
                 rows: vec![("chatter".to_owned(), vec![12.34, 1234.5])],
             }],
-            targets: vec![Target { name: "P1", what: "chatter, times the floor".to_owned(), figure, bound: 3.0 }],
+            targets: vec![Target::at_most("P1", "chatter, times the floor", figure, 3.0)],
         }
     }
 
@@ -151,6 +192,10 @@ mod tests {
         assert!(sample(3.0).is_met());
         assert!(!sample(3.01).is_met());
         assert!(!sample(f64::NAN).is_met());
+        let share = |figure| Target::at_least("P8", "of one node's rate", figure, 0.85);
+        assert!(share(0.85).is_met());
+        assert_eq!(share(0.84).verdict(), "under");
+        assert!(!share(f64::NAN).is_met());
     }
 
     #[test]

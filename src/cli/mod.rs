@@ -114,7 +114,7 @@ pub fn main() -> ExitCode {
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(&args),
             Some(Word::Language(args)) => language::language(&args),
-            Some(Word::Bench(args)) => bench::bench(args),
+            Some(Word::Bench(args)) => bench::bench(args, &line.log).await,
             Some(Word::Operator(args)) => operator::operator(args, &line.log).await,
             Some(Word::Audit(args)) => audit::audit(args, &line.log).await,
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),

@@ -92,36 +92,76 @@ pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
     let bank = serve_bank(books, setup.bank_listen.clone(), servers.clone()).await?;
 
     let sandbox = Sandbox::at(&town.public_url, &bank.public_url)?;
-    let platform_name = PlatformName::from(TOWN);
-    let seeded = seed::sow(&sandbox, &platform_name).await.context("the sandbox could not be peopled")?;
+    let seeded = seed::sow(&sandbox, &PlatformName::from(TOWN)).await.context("the sandbox could not be peopled")?;
+    let app = connect(Connecting {
+        store,
+        sandbox: &sandbox,
+        seeded: &seeded,
+        statuses: setup.town_limits.statuses,
+        calls_per_second: CALLS_PER_SECOND,
+        policy: setup.policy.clone(),
+        secret: CodeSecret::new(secret(&setup.data, entropy.as_ref())?),
+        public_url: setup.public_url.clone(),
+        clock,
+        entropy,
+    })
+    .await?;
+    let serving = Serving::start(app.clone());
+    serving.serve_operators(Office::default());
+    Ok(Whole { app, serving, sandbox, seeded, servers, town, bank })
+}
+
+/// What an Obole is put together from that is connected to a sandbox's town and bank.
+pub struct Connecting<'a> {
+    /// An open store.
+    pub store: Store,
+    /// Where town and bank are.
+    pub sandbox: &'a Sandbox,
+    /// Who is there.
+    pub seeded: &'a Seeded,
+    /// What the town lets Obole send.
+    pub statuses: Window,
+    /// What the bank can take.
+    pub calls_per_second: NonZeroU32,
+    /// Sums and times.
+    pub policy: Policy,
+    /// What codes are derived from.
+    pub secret: CodeSecret,
+    /// How people reach Obole's pages.
+    pub public_url: String,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Codes, salts and ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Connects an Obole to a town and a bank that are being served, through the adapters that production uses.
+pub async fn connect(parts: Connecting<'_>) -> anyhow::Result<Arc<App>> {
+    let Connecting { store, sandbox, seeded, statuses, calls_per_second, policy, secret, public_url, clock, entropy } = parts;
     let mastodon = MastodonConfig {
-        send_windows: vec![SendWindow {
-            limit: setup.town_limits.statuses.limit,
-            period_seconds: setup.town_limits.statuses.period_seconds.into(),
-        }],
+        send_windows: vec![SendWindow { limit: statuses.limit, period_seconds: statuses.period_seconds.into() }],
         from_beginning: true,
-        ..MastodonConfig::new(town.public_url.clone(), seeded.bot_token.clone())
+        ..MastodonConfig::new(sandbox.town_url(), seeded.bot_token.clone())
     };
-    let platform = Mastodon::connect(mastodon, platform_name).await.context("Obole could not connect to the sandbox town")?;
-    let settings = berlin_group::Settings::at(bank.public_url.parse().context("the sandbox bank's address")?);
+    let platform =
+        Mastodon::connect(mastodon, PlatformName::from(TOWN)).await.context("Obole could not connect to the sandbox town")?;
+    let settings = berlin_group::Settings::at(sandbox.bank_url().parse().context("the sandbox bank's address")?);
     let settlement = BerlinGroup::new(BankName::from(BANK), settings, clock.clone(), entropy.clone())?;
     let app = App::new(Parts {
         store,
         platforms: vec![Arc::new(platform)],
-        banks: vec![(Arc::new(settlement), CALLS_PER_SECOND)],
+        banks: vec![(Arc::new(settlement), calls_per_second)],
         clock,
-        secret: CodeSecret::new(secret(&setup.data, entropy.as_ref())?),
+        secret,
         entropy,
-        policy: setup.policy.clone(),
+        policy,
         screening: Arc::new(NoScreening),
-        public_url: setup.public_url.clone(),
+        public_url,
     });
     for finding in directory::register(&app, &seeded.payees, &seeded.campaigns).await? {
         tracing::warn!(%finding, "something about the payee directory");
     }
-    let serving = Serving::start(app.clone());
-    serving.serve_operators(Office::default());
-    Ok(Whole { app, serving, sandbox, seeded, servers, town, bank })
+    Ok(app)
 }
 
 /// Opens the town that a data directory remembers.

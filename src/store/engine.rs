@@ -6,7 +6,10 @@
 //! SQLite: WAL, `synchronous=FULL` (NORMAL may lose the last commits on power loss), foreign keys, one writer connection with
 //! `BEGIN IMMEDIATE`, several readers. PostgreSQL: one pool.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -15,6 +18,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Executor as _, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection, Transaction};
 
 use super::StoreError;
+use crate::ids::PersonId;
 
 /// One statement in the spelling of each engine.
 #[derive(Debug, Clone, Copy)]
@@ -31,11 +35,11 @@ macro_rules! sql {
 }
 
 /// A statement over the objects of the JSON array `$1`: `before ROWS after`, where `ROWS` stands after `FROM` and names each
-/// object `r.value`.
+/// object `r.value`. On SQLite they stay in its binary form: as text, each would be written out and parsed again for every column.
 macro_rules! sql_rows {
     ($before:literal, $after:literal) => {
         $crate::store::engine::Sql {
-            sqlite: concat!($before, " json_each($1) AS r ", $after),
+            sqlite: concat!($before, " jsonb_each($1) AS r ", $after),
             postgres: concat!($before, " json_array_elements(CAST($1 AS json)) AS r(value) ", $after),
         }
     };
@@ -150,9 +154,15 @@ impl std::fmt::Debug for Location {
     }
 }
 
-/// Open pools.
+/// Open pools, and how many writing transactions were committed through them.
 #[derive(Debug, Clone)]
-pub(crate) enum Engine {
+pub(crate) struct Engine {
+    pub(super) pools: Pools,
+    commits: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Pools {
     /// Without readers of its own, a store in memory has one connection, and whoever holds it has the store alone.
     Sqlite {
         writer: SqlitePool,
@@ -175,6 +185,53 @@ const EVERY_SESSION: &str = "SET synchronous_commit = on; SET idle_in_transactio
 
 impl Engine {
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
+        Ok(Engine { pools: Pools::open(location).await?, commits: Arc::default() })
+    }
+
+    /// Pools that only read, from a store that is there and that others may be using.
+    pub(crate) async fn open_reading(location: &Location) -> Result<Self, StoreError> {
+        Ok(Engine { pools: Pools::open_reading(location).await?, commits: Arc::default() })
+    }
+
+    /// How many writing transactions were committed since it was opened.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// A transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        let connection = match &self.pools {
+            Pools::Sqlite { writer, .. } => Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { connection, commits: Some(self.commits.clone()), held: HashSet::new() })
+    }
+
+    /// A transaction that only reads, and does not wait for writers.
+    pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
+        let connection = match &self.pools {
+            Pools::Sqlite { readers: Some(readers), .. } => Connection::Sqlite(readers.begin().await?),
+            Pools::Sqlite { writer, readers: None } => Connection::Alone(writer.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { connection, commits: None, held: HashSet::new() })
+    }
+
+    pub(crate) async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                if let Some(readers) = readers {
+                    readers.close().await;
+                }
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Pools {
+    async fn open(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Sqlite(path) => {
                 let options = SqliteConnectOptions::new()
@@ -186,12 +243,12 @@ impl Engine {
                     .busy_timeout(BUSY_TIMEOUT);
                 let writer = connections(1).connect_with(options.clone()).await?;
                 let readers = connections(4).connect_with(options.read_only(true)).await?;
-                Ok(Engine::Sqlite { writer, readers: Some(readers) })
+                Ok(Pools::Sqlite { writer, readers: Some(readers) })
             }
             Location::Memory => {
                 let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
                 let only = connections(1).min_connections(1).idle_timeout(None).max_lifetime(None).connect_with(options).await?;
-                Ok(Engine::Sqlite { writer: only, readers: None })
+                Ok(Pools::Sqlite { writer: only, readers: None })
             }
             Location::Postgres(url) => {
                 // Whatever the server, role or database says: a commit that a crash undoes could be paid a second time, and a node that
@@ -202,20 +259,19 @@ impl Engine {
                     .after_connect(|connection, _| Box::pin(async move { connection.execute(EVERY_SESSION).await.map(|_| ()) }))
                     .connect(url)
                     .await?;
-                Ok(Engine::Postgres(pool))
+                Ok(Pools::Postgres(pool))
             }
         }
     }
 
-    /// Pools that only read, from a store that is there and that others may be using.
-    pub(crate) async fn open_reading(location: &Location) -> Result<Self, StoreError> {
+    async fn open_reading(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT);
                 let readers = connections(1).connect_with(options).await?;
-                Ok(Engine::Sqlite { writer: readers.clone(), readers: Some(readers) })
+                Ok(Pools::Sqlite { writer: readers.clone(), readers: Some(readers) })
             }
-            Location::Memory => Engine::open(location).await,
+            Location::Memory => Pools::open(location).await,
             Location::Postgres(url) => {
                 let pool = PgPoolOptions::new()
                     .max_connections(2)
@@ -224,43 +280,22 @@ impl Engine {
                     })
                     .connect(url)
                     .await?;
-                Ok(Engine::Postgres(pool))
+                Ok(Pools::Postgres(pool))
             }
-        }
-    }
-
-    /// A transaction that may write.
-    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        match self {
-            Engine::Sqlite { writer, .. } => Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)),
-            Engine::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
-        }
-    }
-
-    /// A transaction that only reads, and does not wait for writers.
-    pub(crate) async fn begin_reading(&self) -> Result<Tx, StoreError> {
-        match self {
-            Engine::Sqlite { readers: Some(readers), .. } => Ok(Tx::Sqlite(readers.begin().await?)),
-            Engine::Sqlite { writer, readers: None } => Ok(Tx::Alone(writer.acquire().await?)),
-            Engine::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
-        }
-    }
-
-    pub(crate) async fn close(&self) {
-        match self {
-            Engine::Sqlite { writer, readers } => {
-                if let Some(readers) = readers {
-                    readers.close().await;
-                }
-                writer.close().await;
-            }
-            Engine::Postgres(pool) => pool.close().await,
         }
     }
 }
 
 /// A transaction. Rolled back unless committed.
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    connection: Connection,
+    /// Where its commit is counted; `None` for one that only reads.
+    commits: Option<Arc<AtomicU64>>,
+    /// The persons whose rows it holds until its end.
+    pub(super) held: HashSet<PersonId>,
+}
+
+enum Connection {
     Sqlite(Transaction<'static, Sqlite>),
     /// The only connection of a store in memory, for reading: nobody can write meanwhile, so what is read fits together.
     Alone(PoolConnection<Sqlite>),
@@ -268,31 +303,36 @@ pub(crate) enum Tx {
 }
 
 /// What a transaction's statements run on.
-enum Connection<'a> {
+enum Open<'a> {
     Sqlite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection),
 }
 
 impl Tx {
-    fn connection(&mut self) -> Connection<'_> {
-        match self {
-            Tx::Sqlite(tx) => Connection::Sqlite(tx),
-            Tx::Alone(connection) => Connection::Sqlite(connection),
-            Tx::Postgres(tx) => Connection::Postgres(tx),
+    /// Whether it is on SQLite, which has one writer at a time.
+    pub(crate) fn has_one_writer(&self) -> bool {
+        !matches!(self.connection, Connection::Postgres(_))
+    }
+
+    fn open(&mut self) -> Open<'_> {
+        match &mut self.connection {
+            Connection::Sqlite(tx) => Open::Sqlite(tx),
+            Connection::Alone(connection) => Open::Sqlite(connection),
+            Connection::Postgres(tx) => Open::Postgres(tx),
         }
     }
 
     /// Runs a statement and gives its rows.
     pub(crate) async fn rows(&mut self, sql: Sql, args: impl IntoIterator<Item = Arg>) -> Result<Vec<Row>, StoreError> {
-        match self.connection() {
-            Connection::Sqlite(connection) => {
+        match self.open() {
+            Open::Sqlite(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.sqlite), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
                 Ok(query.fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect())
             }
-            Connection::Postgres(connection) => {
+            Open::Postgres(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.postgres), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
@@ -304,15 +344,15 @@ impl Tx {
 
     /// Runs a statement and gives the number of rows it changed.
     pub(crate) async fn run(&mut self, sql: Sql, args: impl IntoIterator<Item = Arg>) -> Result<u64, StoreError> {
-        match self.connection() {
-            Connection::Sqlite(connection) => {
+        match self.open() {
+            Open::Sqlite(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.sqlite), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
                 });
                 Ok(query.execute(connection).await?.rows_affected())
             }
-            Connection::Postgres(connection) => {
+            Open::Postgres(connection) => {
                 let query = args.into_iter().fold(sqlx::query(sql.postgres), |query, arg| match arg {
                     Arg::Text(text) => query.bind(text),
                     Arg::Int(number) => query.bind(number),
@@ -324,10 +364,13 @@ impl Tx {
 
     /// Makes everything durable, or nothing.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
-            Tx::Alone(_) => {}
-            Tx::Postgres(tx) => tx.commit().await?,
+        match self.connection {
+            Connection::Sqlite(tx) => tx.commit().await?,
+            Connection::Alone(_) => {}
+            Connection::Postgres(tx) => tx.commit().await?,
+        }
+        if let Some(commits) = self.commits {
+            commits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -5,19 +5,19 @@
 //! PostgreSQL: `fsync` on, commits synchronous in our own sessions, and a primary, since a standby can be behind
 //! (<https://www.postgresql.org/docs/current/runtime-config-wal.html>).
 
-use super::engine::{Engine, args, sql};
+use super::engine::{Engine, Pools, args, sql};
 use super::{Store, StoreError};
 use crate::clock::Timestamp;
 
 /// Refuses a database that may forget.
 pub(super) async fn check(engine: &Engine) -> Result<(), StoreError> {
     let mut tx = engine.begin_reading().await?;
-    let weakness = match engine {
-        Engine::Sqlite { .. } => {
+    let weakness = match &engine.pools {
+        Pools::Sqlite { .. } => {
             let rows = tx.rows(sql!("SELECT synchronous AS level FROM pragma_synchronous"), args![]).await?;
             weakness_of_sqlite(rows.first().map_or(Ok(0), |row| row.int("level"))?)
         }
-        Engine::Postgres(_) => {
+        Pools::Postgres(_) => {
             let settings = sql!(
                 "SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
                         CASE WHEN pg_is_in_recovery() THEN 'on' ELSE 'off' END AS standby"
@@ -60,7 +60,7 @@ impl Store {
     /// By how much the database's clock is ahead of `now`, in milliseconds; negative if it is behind. `None`: it has no clock of its
     /// own (SQLite). Nodes that share a database are only as right about leases and expiries as their clocks agree.
     pub async fn clock_ahead_ms(&self, now: Timestamp) -> Result<Option<i64>, StoreError> {
-        if matches!(self.engine, Engine::Sqlite { .. }) {
+        if matches!(self.engine.pools, Pools::Sqlite { .. }) {
             return Ok(None);
         }
         let statement = sql!("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS at");

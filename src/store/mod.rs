@@ -30,7 +30,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 pub use engine::Location;
 pub(crate) use engine::Tx;
-use engine::{Engine, args, sql};
+use engine::{Engine, Pools, args, sql};
 
 use crate::crash::crash_point;
 
@@ -138,9 +138,9 @@ impl Store {
             footing::check(&engine).await?;
         }
         crash_point!("start.before_migration", return Err(StoreError: connection_lost));
-        match &engine {
-            Engine::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
-            Engine::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
+        match &engine.pools {
+            Pools::Sqlite { writer, .. } => migrator(SQLITE_STEPS).run(writer).await.map_err(StoreError::Schema)?,
+            Pools::Postgres(pool) => migrator(POSTGRES_STEPS).run(pool).await.map_err(StoreError::Schema)?,
         }
         let file = if let Location::Sqlite(path) = location { Some(Arc::from(path.as_path())) } else { None };
         let store = Store { engine, sole_user: sole, file };
@@ -158,6 +158,11 @@ impl Store {
     /// The SQLite file that this process alone serves; `None` for a store that others reach by themselves.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// How many writing transactions this process has committed to it since it was opened.
+    pub fn commits(&self) -> u64 {
+        self.engine.commits()
     }
 
     /// A transaction that may write.

@@ -1,13 +1,16 @@
 //! Orders, their payments, what is reserved against limits, and the audit chain.
 
+use std::collections::HashSet;
+
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::StoreError;
 use super::engine::{Row, Sql, Tx, args, sql, sql_rows};
 use crate::clock::{Timestamp, earlier};
-use crate::ids::{AccountId, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, hex};
-use crate::money::Money;
+use crate::ids::{AccountId, BankName, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, hex};
+use crate::money::{Currency, Money};
 use crate::order::policy::Limits;
 use crate::order::state::LimitKind;
 use crate::order::{Order, Payer};
@@ -20,6 +23,23 @@ pub struct StoredOrder {
     pub order: Order,
     /// The hash of its newest audit line; empty before the first.
     pub audit_hash: String,
+}
+
+/// A payment of which nobody knows what became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncertainPayment {
+    /// Who pays.
+    pub payer: PersonId,
+    /// Which order it is of.
+    pub order: OrderId,
+    /// Who receives.
+    pub payee: PayeeId,
+    /// How much.
+    pub amount: Money,
+}
+
+fn ids_of(people: &[&PersonId]) -> String {
+    json!(people.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>()).to_string()
 }
 
 /// One line of the audit chain.
@@ -78,25 +98,76 @@ pub(super) fn stored_order(row: &Row) -> Result<StoredOrder, StoreError> {
     Ok(StoredOrder { order, audit_hash: row.text("audit_hash")? })
 }
 
-fn order_row(order: &Order, audit_hash: &str, expected: i64) -> Result<serde_json::Value, StoreError> {
-    let data = serde_json::to_string(order).map_err(|error| StoreError::Meaningless { column: "data", why: error.to_string() })?;
-    Ok(json!({
-        "id": order.id, "expected": expected, "version": order.version, "state": order.state.name(),
-        "due": order.due_at().map(Timestamp::as_microsecond), "platform": order.source.platform, "author": order.source.author,
-        "payer": order.payer.as_ref().map(|payer| &payer.person), "campaign": order.campaign, "currency": order.total.currency,
-        "total": order.total.minor, "created": order.created_at.as_microsecond(), "data": data, "hash": audit_hash,
-    }))
+/// An order's row as statements over many rows take it.
+#[derive(Serialize)]
+struct OrderRow<'a> {
+    id: &'a OrderId,
+    expected: i64,
+    version: i64,
+    state: &'static str,
+    due: Option<i64>,
+    platform: &'a PlatformName,
+    author: &'a AccountId,
+    payer: Option<&'a PersonId>,
+    campaign: Option<&'a str>,
+    currency: Currency,
+    total: i64,
+    created: i64,
+    data: String,
+    hash: &'a str,
 }
 
-fn payment_rows(order: &Order, now: Timestamp) -> impl Iterator<Item = serde_json::Value> {
-    let bank = order.payer.as_ref().map(|payer| payer.bank.clone());
-    order.payments.iter().map(move |payment| {
-        json!({
-            "key": payment.key, "order": order.id, "place": payment.index, "payee": payment.payee.id, "bank": bank,
-            "currency": payment.amount.currency, "amount": payment.amount.minor, "state": payment.state.name(),
-            "at": now.as_microsecond(),
-        })
+/// The same of a payment.
+#[derive(Serialize)]
+struct PaymentRow<'a> {
+    key: &'a PaymentKey,
+    order: &'a OrderId,
+    place: u16,
+    payee: &'a PayeeId,
+    bank: Option<&'a BankName>,
+    currency: Currency,
+    amount: i64,
+    state: &'static str,
+    at: i64,
+}
+
+fn order_row(stored: &StoredOrder, expected: i64) -> Result<OrderRow<'_>, StoreError> {
+    let StoredOrder { order, audit_hash } = stored;
+    Ok(OrderRow {
+        id: &order.id,
+        expected,
+        version: order.version,
+        state: order.state.name(),
+        due: order.due_at().map(Timestamp::as_microsecond),
+        platform: &order.source.platform,
+        author: &order.source.author,
+        payer: order.payer.as_ref().map(|payer| &payer.person),
+        campaign: order.campaign.as_deref(),
+        currency: order.total.currency,
+        total: order.total.minor,
+        created: order.created_at.as_microsecond(),
+        data: json_of(order)?,
+        hash: audit_hash,
     })
+}
+
+fn payment_rows(order: &Order, now: Timestamp) -> impl Iterator<Item = PaymentRow<'_>> {
+    let bank = order.payer.as_ref().map(|payer| &payer.bank);
+    order.payments.iter().map(move |payment| PaymentRow {
+        key: &payment.key,
+        order: &order.id,
+        place: payment.index,
+        payee: &payment.payee.id,
+        bank,
+        currency: payment.amount.currency,
+        amount: payment.amount.minor,
+        state: payment.state.name(),
+        at: now.as_microsecond(),
+    })
+}
+
+fn json_of(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Meaningless { column: "data", why: error.to_string() })
 }
 
 impl Tx {
@@ -107,7 +178,7 @@ impl Tx {
         }
         const SELECT: Sql = Sql {
             sqlite: "SELECT id, version, state, total_minor, data, audit_hash FROM orders
-                     WHERE id IN (SELECT r.value ->> 'id' FROM json_each($1) AS r) ORDER BY id",
+                     WHERE id IN (SELECT r.value ->> 'id' FROM jsonb_each($1) AS r) ORDER BY id",
             postgres: "SELECT id, version, state, total_minor, data, audit_hash FROM orders
                        WHERE id IN (SELECT r.value ->> 'id' FROM json_array_elements(CAST($1 AS json)) AS r(value)) ORDER BY id FOR UPDATE",
         };
@@ -121,6 +192,41 @@ impl Tx {
             "SELECT id FROM orders WHERE payer_id = $1 AND state = 'awaiting_confirmation' ORDER BY created_at DESC LIMIT 100"
         );
         self.rows(statement, args![payer.as_str()]).await?.iter().rev().map(|row| row.parsed("id")).collect()
+    }
+
+    /// The ids of these payers' orders that wait for an answer, oldest first, each with its payer.
+    pub(crate) async fn orders_awaiting_answers(&mut self, payers: &[&PersonId]) -> Result<Vec<(PersonId, OrderId)>, StoreError> {
+        if payers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = sql_rows!(
+            "SELECT payer_id, id FROM orders WHERE state = 'awaiting_confirmation' AND payer_id IN (SELECT r.value ->> 'id' FROM",
+            ") ORDER BY created_at"
+        );
+        let rows = self.rows(statement, args![ids_of(payers)]).await?;
+        rows.iter().map(|row| Ok((row.parsed("payer_id")?, row.parsed("id")?))).collect()
+    }
+
+    /// The payments of these payers of which nobody knows what became.
+    pub(crate) async fn uncertain_payments(&mut self, payers: &[&PersonId]) -> Result<Vec<UncertainPayment>, StoreError> {
+        if payers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = sql_rows!(
+            "SELECT o.payer_id, p.order_id, p.payee_id, p.amount_minor, p.currency FROM payments AS p JOIN orders AS o ON o.id = p.order_id
+             WHERE p.state = 'unknown' AND o.payer_id IN (SELECT r.value ->> 'id' FROM",
+            ") ORDER BY p.order_id"
+        );
+        let rows = self.rows(statement, args![ids_of(payers)]).await?;
+        let uncertain = |row: &Row| {
+            Ok(UncertainPayment {
+                payer: row.parsed("payer_id")?,
+                order: row.parsed("order_id")?,
+                payee: row.parsed("payee_id")?,
+                amount: Money::new(row.int("amount_minor")?, row.parsed("currency")?),
+            })
+        };
+        rows.iter().map(uncertain).collect()
     }
 
     /// The ids of a payer's newest orders that are not submitting yet, so that a cancel order can withdraw them.
@@ -205,14 +311,14 @@ impl Tx {
         Ok(due.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 
-    /// Whether any of these payments exists already: the same post, seen through another connection.
-    pub(crate) async fn any_payment_exists(&mut self, keys: &[&PaymentKey]) -> Result<bool, StoreError> {
+    /// Which of these payments exist already: the same post, seen through another connection.
+    pub(crate) async fn payments_among(&mut self, keys: &[&PaymentKey]) -> Result<HashSet<PaymentKey>, StoreError> {
         if keys.is_empty() {
-            return Ok(false);
+            return Ok(HashSet::new());
         }
-        let statement = sql_rows!("SELECT key FROM payments WHERE key IN (SELECT r.value ->> 'key' FROM", ") LIMIT 1");
+        let statement = sql_rows!("SELECT key FROM payments WHERE key IN (SELECT r.value ->> 'key' FROM", ")");
         let rows: Vec<_> = keys.iter().map(|key| json!({ "key": key })).collect();
-        Ok(!self.rows(statement, args![json!(rows).to_string()]).await?.is_empty())
+        self.rows(statement, args![json!(rows).to_string()]).await?.iter().map(|row| row.parsed("key")).collect()
     }
 
     /// Writes new orders with their payments.
@@ -227,8 +333,8 @@ impl Tx {
                     CAST(r.value ->> 'total' AS BIGINT), CAST(r.value ->> 'created' AS BIGINT), r.value ->> 'data', r.value ->> 'hash' FROM",
             ""
         );
-        let rows = orders.iter().map(|stored| order_row(&stored.order, &stored.audit_hash, 0)).collect::<Result<Vec<_>, _>>()?;
-        self.run(insert_orders, args![json!(rows).to_string()]).await?;
+        let rows = orders.iter().map(|stored| order_row(stored, 0)).collect::<Result<Vec<_>, _>>()?;
+        self.run(insert_orders, args![json_of(&rows)?]).await?;
         let insert_payments = sql_rows!(
             "INSERT INTO payments (key, order_id, place, payee_id, bank, currency, amount_minor, state, changed_at)
              SELECT r.value ->> 'key', r.value ->> 'order', CAST(r.value ->> 'place' AS BIGINT), r.value ->> 'payee', r.value ->> 'bank',
@@ -237,7 +343,7 @@ impl Tx {
         );
         let payments: Vec<_> = orders.iter().flat_map(|stored| payment_rows(&stored.order, now)).collect();
         if !payments.is_empty() {
-            self.run(insert_payments, args![json!(payments).to_string()]).await?;
+            self.run(insert_payments, args![json_of(&payments)?]).await?;
         }
         Ok(())
     }
@@ -255,11 +361,8 @@ impl Tx {
                       r.value ->> 'data' AS data, r.value ->> 'hash' AS hash FROM",
             ") AS u WHERE orders.id = u.id AND orders.version = u.expected"
         );
-        let rows = orders
-            .iter()
-            .map(|(expected, stored)| order_row(&stored.order, &stored.audit_hash, *expected))
-            .collect::<Result<Vec<_>, _>>()?;
-        let changed = self.run(update_orders, args![json!(rows).to_string()]).await?;
+        let rows = orders.iter().map(|(expected, stored)| order_row(stored, *expected)).collect::<Result<Vec<_>, _>>()?;
+        let changed = self.run(update_orders, args![json_of(&rows)?]).await?;
         if changed != orders.len() as u64 {
             return Err(StoreError::Overtaken { expected: orders.len(), changed });
         }
@@ -270,7 +373,7 @@ impl Tx {
         );
         let payments: Vec<_> = orders.iter().flat_map(|(_, stored)| payment_rows(&stored.order, now)).collect();
         if !payments.is_empty() {
-            self.run(update_payments, args![json!(payments).to_string()]).await?;
+            self.run(update_payments, args![json_of(&payments)?]).await?;
         }
         Ok(())
     }

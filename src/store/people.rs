@@ -91,10 +91,14 @@ impl Tx {
     /// Holds the rows of persons and of their accounts until commit, so that limits are checked one after the other. In a fixed
     /// order, so that two batches cannot wait for each other. SQLite has one writer and needs nothing.
     pub(crate) async fn lock_people(&mut self, people: &[&PersonId]) -> Result<(), StoreError> {
-        if matches!(self, Tx::Sqlite(_)) || people.is_empty() {
+        if self.has_one_writer() {
             return Ok(());
         }
-        let ids = json!(people.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>()).to_string();
+        let missing: Vec<&PersonId> = people.iter().copied().filter(|id| !self.held.contains(id)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let ids = json!(missing.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>()).to_string();
         let persons = sql_rows!("SELECT id FROM people WHERE id IN (SELECT r.value ->> 'id' FROM", ") ORDER BY id FOR UPDATE");
         self.rows(persons, args![ids.as_str()]).await?;
         let accounts = sql_rows!(
@@ -102,6 +106,7 @@ impl Tx {
             ")) ORDER BY iban, person_id FOR UPDATE"
         );
         self.rows(accounts, args![ids]).await?;
+        self.held.extend(missing.into_iter().cloned());
         Ok(())
     }
 

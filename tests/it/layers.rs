@@ -40,7 +40,7 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
         "simulate" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app"]]),
         "replay" => any(&[&VALUES, &CORE, &PORTS, &["app"]]),
         "demo" => any(&[&VALUES, &CORE, &EDGES, &["sandbox"]]),
-        "bench" => any(&[&VALUES, &CORE, &EDGES]),
+        "bench" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "serve", "sandbox"]]),
         "cli" => any(&[
             &VALUES,
             &CORE,
@@ -58,8 +58,8 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 const ADAPTERS: [(&str, &[&str]); 4] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
     ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
-    ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/"]),
-    ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs", "simulate/"]),
+    ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/", "bench/growth/"]),
+    ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),
 ];
 
 /// What is wrong with the paths in one file. `file` is its place under `src/`.

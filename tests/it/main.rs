@@ -18,6 +18,8 @@ mod browser;
 #[cfg(feature = "service")]
 mod directory;
 #[cfg(feature = "service")]
+mod jetstream;
+#[cfg(feature = "service")]
 mod language_command;
 #[cfg(feature = "service")]
 mod language_pages;

@@ -1,18 +1,12 @@
-//! Instructions: this program started again under valgrind, with and without the pass that is counted.
-//!
-//! callgrind says how many instructions a whole run took. Two runs that differ only in the pass over the posts differ by what the pass
-//! costs; start, corpus and tables fall out. The counts repeat to within a few instructions a post.
-
-use std::process::{Command, Stdio};
-
-use anyhow::{Context as _, bail};
+//! Instructions: what each class and each hostile family costs, counted under callgrind.
 
 use super::corpus::Class;
 use super::floor::Pass;
 use super::hostile::FAMILIES;
-use super::{DOUBLED, LENGTH, LanguageArgs, number};
-use crate::bench::progress;
+use super::{DOUBLED, LENGTH, LanguageArgs};
+use crate::bench::callgrind::Callgrind;
 use crate::bench::report::{Figures, Report, Target};
+use crate::bench::{number, progress};
 
 /// How many posts are counted at most: under valgrind everything takes fifty times as long, and the counts do not scatter.
 const MOST_POSTS: usize = 1_000;
@@ -28,7 +22,7 @@ const ORDER: f64 = 15_000.0;
 
 /// Counts what each class and each hostile family costs.
 pub(super) fn count(args: &LanguageArgs) -> anyhow::Result<Report> {
-    let callgrind = Callgrind::find(args)?;
+    let callgrind = Runs { callgrind: Callgrind::find()?, seed: args.asked.seed, posts: args.posts.min(MOST_POSTS) };
     let bar = progress(Class::ALL.len() + FAMILIES.len())?;
     let mut classes = Vec::new();
     let mut targets = Vec::new();
@@ -49,12 +43,9 @@ pub(super) fn count(args: &LanguageArgs) -> anyhow::Result<Report> {
     }
     bar.finish_and_clear();
     let steepest = families.iter().max_by(|(_, one), (_, other)| one[3].total_cmp(&other[3]));
-    targets.extend(steepest.map(|(name, figures)| Target {
-        name: "P2",
-        what: format!("10 kB over 5 kB ({name}), times"),
-        figure: figures[3],
-        bound: DOUBLED,
-    }));
+    targets.extend(
+        steepest.map(|(name, figures)| Target::at_most("P2", format!("10 kB over 5 kB ({name}), times"), figures[3], DOUBLED)),
+    );
     let headings = vec!["instructions per post", "memchr3", "memmem", "over memchr3"];
     let lengths = vec!["5 kB", "10 kB", "per byte", "10 over 5 kB"];
     Ok(Report {
@@ -77,25 +68,17 @@ fn target(class: Class, read: f64, memchr3: f64) -> Option<Target> {
         Class::Order15 => ("P2", "order of 15 words, instructions", read, ORDER),
         Class::Stream | Class::Talk | Class::NearMiss | Class::Order25 | Class::Several | Class::Reply => return None,
     };
-    Some(Target { name, what: what.to_owned(), figure, bound })
+    Some(Target::at_most(name, what, figure, bound))
 }
 
-struct Callgrind {
-    program: std::path::PathBuf,
+/// Runs of this bench under callgrind.
+struct Runs {
+    callgrind: Callgrind,
     seed: u64,
     posts: usize,
 }
 
-impl Callgrind {
-    fn find(args: &LanguageArgs) -> anyhow::Result<Callgrind> {
-        let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !there.is_ok_and(|status| status.success()) {
-            bail!("instructions are counted by valgrind, which is not here; install it (Debian, Ubuntu: apt install valgrind)");
-        }
-        let program = std::env::current_exe().context("where this program lies cannot be told, so it cannot be started again")?;
-        Ok(Callgrind { program, seed: args.asked.seed, posts: args.posts.min(MOST_POSTS) })
-    }
-
+impl Runs {
     /// Instructions per post: read, and the two floors.
     fn class(&self, class: Class) -> anyhow::Result<[f64; 3]> {
         let run = |pass: Pass| {
@@ -118,36 +101,8 @@ impl Callgrind {
 
     /// The instructions of one run of this program with `--once`.
     fn run(&self, words: &[&str]) -> anyhow::Result<f64> {
-        let output = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .arg(&self.program)
-            .args(["bench", "language", "--once", "--seed", &self.seed.to_string()])
-            .args(words)
-            .stdin(Stdio::null())
-            .output()
-            .context("valgrind cannot be started")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
-            bail!("valgrind ended with {}: {}", output.status, said.lines().last().unwrap_or_default());
-        }
-        collected(&said).with_context(|| format!("valgrind counted nothing: {}", said.lines().last().unwrap_or_default()))
-    }
-}
-
-/// The number after `Collected :` in what callgrind says.
-fn collected(said: &str) -> Option<f64> {
-    let count = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
-    count.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_callgrind_collected_is_read() {
-        let said = "==7== Callgrind, a call-graph generating cache profiler\n==7== \n==7== Collected : 123456\n";
-        assert_eq!(collected(said), Some(123_456.0));
-        assert_eq!(collected("valgrind: no such file\n"), None);
+        let seed = self.seed.to_string();
+        let words: Vec<&str> = ["language", "--once", "--seed", &seed].iter().chain(words).copied().collect();
+        self.callgrind.instructions(&words)
     }
 }

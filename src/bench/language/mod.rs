@@ -26,7 +26,7 @@ use clap::Args;
 use memchr::memmem;
 
 use super::report::{Figures, Report, Target};
-use super::{Asked, progress};
+use super::{Asked, number, progress};
 use crate::language::{Campaigns, Channel, Context, Platform, read};
 use crate::money::Currency;
 use corpus::{Class, posts};
@@ -164,12 +164,8 @@ impl Bench {
         bar.finish_and_clear();
         // The ratios are shown; a bound that fails when somebody else uses the machine proves nothing, so that one is on instructions.
         let slowest = families.iter().max_by(|(_, one), (_, other)| one[1].total_cmp(&other[1]));
-        let targets = slowest.map(|(name, times)| Target {
-            name: "P2",
-            what: format!("the slowest 10 kB ({name}), ms"),
-            figure: times[1],
-            bound: LONGEST_MS,
-        });
+        let targets =
+            slowest.map(|(name, times)| Target::at_most("P2", format!("the slowest 10 kB ({name}), ms"), times[1], LONGEST_MS));
         let headings = vec!["bytes", "posts per second", "ns per post", "memchr3 ns", "memmem ns", "over memchr3"];
         let lengths = vec!["5 kB ms", "10 kB ms", "32 kB ms", "10 over 5 kB", "32 over 10 kB"];
         let LanguageArgs { posts, rounds, asked, .. } = args;
@@ -216,10 +212,4 @@ fn median(rounds: usize, mut run: impl FnMut()) -> Duration {
         .collect();
     times.sort_unstable();
     times.get(rounds / 2).copied().unwrap_or_default()
-}
-
-/// A count as a figure; counts here stay far below 2^53.
-#[expect(clippy::cast_precision_loss, reason = "a bench counts thousands, not 2^53")]
-fn number(count: usize) -> f64 {
-    count as f64
 }

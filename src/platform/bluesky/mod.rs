@@ -21,12 +21,16 @@
 //! <https://docs.bsky.app/docs/advanced-guides/post-richtext>.
 
 mod facets;
+mod gate;
 mod wire;
 
 use jiff::Timestamp;
 
 use crate::ids::{AccountId, Channel, PostId};
 use crate::platform::{Account, PlatformEvent, Post};
+
+pub(in crate::platform) use gate::in_a_lexicon_name;
+pub use gate::surely_not;
 
 /// The only collection whose records are posts.
 const POSTS: &str = "app.bsky.feed.post";
