@@ -49,7 +49,7 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
             &["app", "bench", "web", "serve", "config", "sandbox", "demo", "replay", "simulate"],
         ]),
         // The map and the thin start.
-        "lib" | "main" => any(&[&["cli", "exit"]]),
+        "lib" | "main" | "bin" => any(&[&["cli", "exit"]]),
         _ => None,
     }
 }

@@ -147,6 +147,11 @@ told_on_both! {
         story.order_becomes(post, "ready").await;
         // The bank still rests: it asked everybody to wait.
         story.world.clock.advance(Duration::from_secs(1800));
+        // The first submission was put off to this very moment, too. If it finds the other under way, it has the bank asked a little later.
+        while !story.app.order(&order.id).await.unwrap().unwrap().is_terminal() {
+            story.rests_until_due().await;
+            story.world.clock.advance(Duration::from_secs(2));
+        }
         story.order_becomes(post, "settled").await;
         assert_eq!(story.audit_finds().await, Vec::<String>::new());
         story.world.clock.advance(Duration::from_secs(3600));
