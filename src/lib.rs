@@ -64,6 +64,8 @@ pub mod limits;
 #[cfg(feature = "service")]
 pub mod messages;
 #[cfg(feature = "service")]
+mod ownership;
+#[cfg(feature = "service")]
 pub mod platform;
 #[cfg(feature = "service")]
 pub mod replay;

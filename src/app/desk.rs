@@ -404,7 +404,9 @@ impl<'a> Desk<'a> {
 
     /// Commits everything on the desk, or nothing.
     pub(super) async fn commit(mut self) -> Result<(Committed, HashMap<OrderId, Order>), StoreError> {
-        let changed: Vec<&Laid> = self.orders.values().filter(|laid| laid.changed).collect();
+        let mut changed: Vec<&Laid> = self.orders.values().filter(|laid| laid.changed).collect();
+        // Rows in the order of their ids: whatever is read back later comes the same way each time.
+        changed.sort_unstable_by(|one, other| one.stored.order.id.cmp(&other.stored.order.id));
         let new: Vec<&StoredOrder> = changed.iter().filter(|laid| laid.expected == 0).map(|laid| &laid.stored).collect();
         let old: Vec<(i64, &StoredOrder)> =
             changed.iter().filter(|laid| laid.expected != 0).map(|laid| (laid.expected, &laid.stored)).collect();

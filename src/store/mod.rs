@@ -33,6 +33,7 @@ pub(crate) use engine::Tx;
 use engine::{Engine, Pools, args, sql};
 
 use crate::crash::crash_point;
+use crate::ownership::own;
 
 /// Why the store could not do something. The first two are the caller's to repeat; the others are for an operator.
 #[derive(Debug, thiserror::Error)]
@@ -209,7 +210,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         StoreError::WrongGround(format!("cannot open the database {}: {error} ({})", path.display(), beside.display()))
     };
     let file = File::options().create(true).truncate(false).write(true).open(&beside).map_err(|error| cannot(&error))?;
-    match file.try_lock() {
+    match own(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::WrongGround(format!(
             "another Obole is using the database {}; a SQLite database serves one at a time (several share a PostgreSQL)",

@@ -305,7 +305,7 @@ impl Tx {
 
     /// The ids of held orders, the oldest first.
     pub(crate) async fn all_held_orders(&mut self, at_most: i64) -> Result<Vec<OrderId>, StoreError> {
-        let statement = sql!("SELECT id FROM orders WHERE state = 'held' ORDER BY created_at LIMIT $1");
+        let statement = sql!("SELECT id FROM orders WHERE state = 'held' ORDER BY created_at, id LIMIT $1");
         self.rows(statement, args![at_most]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 

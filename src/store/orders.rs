@@ -189,7 +189,7 @@ impl Tx {
     /// The ids of a payer's orders that wait for an answer, oldest first.
     pub(crate) async fn orders_awaiting_answer(&mut self, payer: &PersonId) -> Result<Vec<OrderId>, StoreError> {
         let statement = sql!(
-            "SELECT id FROM orders WHERE payer_id = $1 AND state = 'awaiting_confirmation' ORDER BY created_at DESC LIMIT 100"
+            "SELECT id FROM orders WHERE payer_id = $1 AND state = 'awaiting_confirmation' ORDER BY created_at DESC, id DESC LIMIT 100"
         );
         self.rows(statement, args![payer.as_str()]).await?.iter().rev().map(|row| row.parsed("id")).collect()
     }
@@ -201,7 +201,7 @@ impl Tx {
         }
         let statement = sql_rows!(
             "SELECT payer_id, id FROM orders WHERE state = 'awaiting_confirmation' AND payer_id IN (SELECT r.value ->> 'id' FROM",
-            ") ORDER BY created_at"
+            ") ORDER BY created_at, id"
         );
         let rows = self.rows(statement, args![ids_of(payers)]).await?;
         rows.iter().map(|row| Ok((row.parsed("payer_id")?, row.parsed("id")?))).collect()
@@ -235,7 +235,7 @@ impl Tx {
             "SELECT o.id FROM orders AS o WHERE o.payer_id = $1
                AND (o.state IN ('awaiting_confirmation', 'awaiting_payee', 'held')
                  OR (o.state = 'confirmed' AND NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.order_id = o.id AND p.state <> 'ready')))
-             ORDER BY o.created_at DESC LIMIT 100"
+             ORDER BY o.created_at DESC, o.id DESC LIMIT 100"
         );
         self.rows(statement, args![payer.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
@@ -258,7 +258,7 @@ impl Tx {
 
     /// The ids of a payer's held orders.
     pub(crate) async fn held_orders(&mut self, payer: &PersonId) -> Result<Vec<OrderId>, StoreError> {
-        let statement = sql!("SELECT id FROM orders WHERE payer_id = $1 AND state = 'held' ORDER BY created_at LIMIT 100");
+        let statement = sql!("SELECT id FROM orders WHERE payer_id = $1 AND state = 'held' ORDER BY created_at, id LIMIT 100");
         self.rows(statement, args![payer.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
@@ -300,7 +300,7 @@ impl Tx {
 
     /// The ids of orders that time alone has changed by now.
     pub(crate) async fn due_orders(&mut self, now: Timestamp, at_most: i64) -> Result<Vec<OrderId>, StoreError> {
-        let statement = sql!("SELECT id FROM orders WHERE due_at <= $1 ORDER BY due_at LIMIT $2");
+        let statement = sql!("SELECT id FROM orders WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2");
         self.rows(statement, args![now.as_microsecond(), at_most]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Values that everybody may use.
-const VALUES: [&str; 7] = ["money", "iban", "ids", "clock", "entropy", "planted", "crash"];
+const VALUES: [&str; 8] = ["money", "iban", "ids", "clock", "entropy", "ownership", "planted", "crash"];
 /// Decisions without I/O.
 const CORE: [&str; 3] = ["order", "people", "language"];
 /// What the application reaches the world through. They do not know each other.
@@ -19,7 +19,7 @@ const EDGES: [&str; 3] = ["exit", "telemetry", "terminal"];
 fn may_name(room: &str) -> Option<Vec<&'static str>> {
     let any = |groups: &[&[&'static str]]| Some(groups.concat());
     match room {
-        "money" | "iban" | "clock" | "entropy" | "planted" | "crash" => any(&[]),
+        "money" | "iban" | "clock" | "entropy" | "ownership" | "planted" | "crash" => any(&[]),
         "ids" => any(&[&["clock", "entropy"]]),
         // An order knows its payer's language and account; nobody knows the order language but those who read posts.
         "language" | "people" => any(&[&VALUES]),

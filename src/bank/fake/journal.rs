@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::{Book, Change};
 use crate::clock::Timestamp;
+use crate::ownership::own;
 
 /// What was decided at one moment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl Journal {
             return Err(JournalError::NoDirectory(directory.to_owned()));
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        match file.try_lock() {
+        match own(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(path.to_owned())),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),

@@ -1,6 +1,6 @@
 //! `obole bench growth`: whether an order costs more when a million others are in the store, and whether memory grows with what waits.
 //!
-//! The same orders are lived through twice, over a store of few orders and over one of many ([`filling`] says where those come from), at
+//! The same orders are lived through twice, over a store of few orders and over one of many (`filling` says where those come from), at
 //! full speed and one alone. What an order costs is told as processor time of everything in this process, and as the time of its four
 //! decisions beyond bare commits, which is the store's statements and deciding. Then as many orders as there are wait for their payers'
 //! answer, an Obole is started over them, and what it needs until it is ready, and at most, is looked at. Town and bank are in this

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::change::{Change, Entry};
 use crate::clock::Timestamp;
+use crate::ownership::own;
 
 /// Why a town could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ impl Journal {
             return Err(OpenError::NoDirectory(path.to_owned()));
         }
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(unusable)?;
-        match file.try_lock() {
+        match own(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
             Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
