@@ -78,7 +78,10 @@ async fn listen_once(app: &App, ledger: &Ledger, platform: &dyn Platform) -> Res
     let position = stored_cursor(app, platform.name()).await.map_err(|error| broken(error.to_string()))?;
     let (batches, mut incoming) = mpsc::channel::<Batch>(AHEAD);
     let take = async {
-        while let Some(batch) = incoming.recv().await {
+        let mut waiting = Vec::with_capacity(AHEAD);
+        // What has come while the last commit was made is committed together.
+        while incoming.recv_many(&mut waiting, AHEAD).await > 0 {
+            let batch = joined(waiting.drain(..));
             crash_point!("intake.received", return Err(broken("crash point".to_owned())));
             // A batch that was not committed must not be passed over: the stream ends here, and is read again from the
             // cursor that the store has.
@@ -93,6 +96,15 @@ async fn listen_once(app: &App, ledger: &Ledger, platform: &dyn Platform) -> Res
         ended = platform.listen(position.map(Cursor), batches) => ended,
         failed = take => failed,
     }
+}
+
+/// Batches as one: every event in the order received, and the last position that was told.
+fn joined(batches: impl Iterator<Item = Batch>) -> Batch {
+    batches.fold(Batch::default(), |mut all, batch| {
+        all.events.extend(batch.events);
+        all.cursor = batch.cursor.or(all.cursor);
+        all
+    })
 }
 
 async fn stored_cursor(app: &App, platform: &PlatformName) -> Result<Option<String>, StoreError> {
@@ -501,4 +513,22 @@ fn language_of(post: &Post) -> Option<Language> {
 
 fn enrol_url(app: &App) -> String {
     format!("{}/enrol", app.public_url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_joined_in_their_order_with_the_last_position_told() {
+        let deleted = |native_id: &str| PlatformEvent::Deleted { native_id: native_id.to_owned() };
+        let batch = |names: &[&str], cursor: Option<&str>| Batch {
+            events: names.iter().map(|name| deleted(name)).collect(),
+            cursor: cursor.map(|position| Cursor(position.to_owned())),
+        };
+        let all = joined([batch(&["1"], Some("a")), batch(&["2", "3"], Some("b")), batch(&["4"], None)].into_iter());
+        assert_eq!(all.events, [deleted("1"), deleted("2"), deleted("3"), deleted("4")]);
+        assert_eq!(all.cursor, Some(Cursor("b".to_owned())));
+        assert_eq!(joined(std::iter::empty()).cursor, None);
+    }
 }
