@@ -245,12 +245,9 @@ async fn carry_out(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffec
     said_if_lost(&effect, result);
 }
 
-/// What is said about deliveries that nobody knows the end of.
-const LOST: &str = "a delivery did not end; it will be taken up again when its lease runs out";
-
 fn said_if_lost(effect: &ClaimedEffect, result: Result<(), DeliveryError>) {
     if let Err(error) = result {
-        tracing::warn!(effect.id = %effect.id, %error, "{LOST}");
+        tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");
     }
 }
 

@@ -251,7 +251,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
     }
     let payer = known.payers.get(&post.author.id).cloned();
     if payer.is_none() && !desk.app.governors.stranger_passes(name) {
-        tracing::warn!(platform.name = %name, "a flood: the post of somebody without a channel was passed over");
+        // Its row says so, too; a line of the log for each would be a flood of its own.
+        tracing::debug!(platform.name = %name, "a flood: the post of somebody without a channel was passed over");
         return Ok(Outcome::Shed);
     }
     match read(post, platform, &known.tags, desk.app.limits.now().limits.currency) {
