@@ -287,11 +287,8 @@ const SLACK: Duration = Duration::from_secs(200);
 /// I7: what was confirmed, and may have been paid, within the windows of the limits.
 fn limits(world: &World, orders: &[Order]) {
     let limits = policy(world).limits;
-    // A definite refusal frees its limit. That the bank later says it has paid all the same is a dispute, not a limit broken (seed 315 with
-    // 30 posts).
     let counts = |payment: &&Payment| {
-        use PaymentState::{Disputed, Expired, Failed, Proposed};
-        !matches!(payment.state, Failed { .. } | Expired { .. } | Disputed { .. } | Proposed)
+        !matches!(payment.state, PaymentState::Failed { .. } | PaymentState::Expired { .. } | PaymentState::Proposed)
     };
     let mut confirmed: BTreeMap<String, Vec<(Timestamp, i64)>> = BTreeMap::new();
     for order in orders {
