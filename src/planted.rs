@@ -37,6 +37,7 @@ mod switch {
         ("contradiction_flips", "a contradiction is disputed, not taken over"),
         ("cursor_ahead", "a stream's cursor is committed with what it has told"),
         ("day_is_an_hour", "the rolling limit looks back 24 hours"),
+        ("disputed_stays_free", "what a bank takes back that it refused counts against the limits again"),
         ("done_before_it_is", "an effect is done when its outcome is committed, not before"),
         ("epoch_ignored", "a write repeats the epoch of its lease"),
         ("expiry_unchecked", "a late yes confirms nothing"),

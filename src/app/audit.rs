@@ -153,7 +153,7 @@ impl Audit<'_> {
         found.extend(chain(&order, &inspected.order.audit_hash, &lines));
         found.extend(payments(&order, inspected));
         found.extend(confirmation(&order, &lines));
-        found.extend(reservations(&order, &inspected.reservations, &lines));
+        found.extend(reservations(&order, &inspected.reservations));
         for what in found {
             self.finds(about.clone(), what);
         }
@@ -320,7 +320,7 @@ fn confirmation(order: &Order, lines: &[Line<'_>]) -> Vec<String> {
 }
 
 /// Where the reservations against the limits are not what the payments' states say.
-fn reservations(order: &Order, reserved: &[Reservation], lines: &[Line<'_>]) -> Vec<String> {
+fn reservations(order: &Order, reserved: &[Reservation]) -> Vec<String> {
     let mut found = Vec::new();
     for payment in &order.payments {
         let reservation = reserved.iter().find(|reservation| reservation.payment_key == payment.key.as_str());
@@ -339,20 +339,12 @@ fn reservations(order: &Order, reserved: &[Reservation], lines: &[Line<'_>]) -> 
             found.push(format!("what is reserved for payment {index} is another sum, person or account"));
         }
         let is_free = reservation.released_at.is_some();
-        let should_be_free = match &payment.state {
-            PaymentState::Proposed | PaymentState::Failed { .. } | PaymentState::Expired { .. } => Some(true),
-            // What was free already when a contradiction came stays so.
-            _ if was_disputed(lines, usize::from(index)) => None,
-            _ => Some(false),
-        };
-        if should_be_free.is_some_and(|should| should != is_free) {
+        let should_be_free =
+            matches!(payment.state, PaymentState::Proposed | PaymentState::Failed { .. } | PaymentState::Expired { .. });
+        if should_be_free != is_free {
             let stands = if is_free { "is free again" } else { "is still held" };
             found.push(format!("what was reserved for payment {index} {stands}, and the payment is {}", payment.state.name()));
         }
     }
     found
-}
-
-fn was_disputed(lines: &[Line<'_>], payment: usize) -> bool {
-    lines.iter().any(|Line { detail, .. }| detail["payments"][payment] == "disputed")
 }

@@ -3,7 +3,7 @@
 //! Orders are laid out as they are asked for, decided about any number of times, and cleared away in one commit: every changed
 //! order with its payments, every audit line, every effect. Nothing outside the transaction happens here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
@@ -57,7 +57,8 @@ pub(super) struct Desk<'a> {
     orders: HashMap<OrderId, Laid>,
     effects: Vec<NewEffect>,
     audit: Vec<AuditLine>,
-    released: Vec<String>,
+    /// Keys of payments whose reservation counts again (`true`) or no more.
+    reserved: BTreeMap<String, bool>,
     halts: Vec<PayeeId>,
     calls: Vec<(OrderId, String)>,
     foreseen: Foreseen,
@@ -86,7 +87,7 @@ impl<'a> Desk<'a> {
             orders: HashMap::new(),
             effects: Vec::new(),
             audit: Vec::new(),
-            released: Vec::new(),
+            reserved: BTreeMap::new(),
             halts: Vec::new(),
             calls: Vec::new(),
             foreseen: Foreseen::default(),
@@ -366,9 +367,11 @@ impl<'a> Desk<'a> {
         }
         let detail = detail.to_string();
         self.halts.extend(decision.halts.iter().cloned());
-        for index in &decision.releases {
+        let indices =
+            decision.releases.iter().map(|index| (index, false)).chain(decision.retakes.iter().map(|index| (index, true)));
+        for (index, counts) in indices {
             if let Some(payment) = decision.order.payment(*index) {
-                self.released.push(payment.key.as_str().to_owned());
+                self.reserved.insert(payment.key.as_str().to_owned(), counts);
             }
         }
         for effect in &decision.effects {
@@ -414,8 +417,10 @@ impl<'a> Desk<'a> {
         self.tx.update_orders(&old, self.now).await?;
         self.tx.insert_audit(&self.audit).await?;
         self.tx.insert_effects(&self.effects, self.now).await?;
-        let released: Vec<&str> = self.released.iter().map(String::as_str).collect();
+        let keys = |counts: bool| self.reserved.iter().filter(move |(_, now)| **now == counts).map(|(key, _)| key.as_str());
+        let (released, retaken): (Vec<&str>, Vec<&str>) = (keys(false).collect(), keys(true).collect());
         self.tx.release(&released, self.now).await?;
+        self.tx.retake(&retaken).await?;
         for payee in &self.halts {
             self.tx.freeze_payee(payee, "two definite answers of the bank about a payment contradict each other", self.now).await?;
         }

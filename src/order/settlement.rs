@@ -215,6 +215,10 @@ impl Decision {
         let what = format!("disputed: recorded {recorded}, then {contradiction}");
         self.halts.extend(self.order.payment(index).map(|payment| payment.payee.id.clone()));
         self.set(index, PaymentState::Disputed { at: now, recorded, contradiction });
+        // It may have been paid after all: nobody may use its part of the limits for something else.
+        if !planted!("disputed_stays_free") {
+            self.retakes.push(index);
+        }
         self.effects.push(Effect::CallOperator { payment: Some(index), what });
     }
 

@@ -31,6 +31,8 @@ pub struct Decision {
     pub reserves_limits: bool,
     /// Payments that surely were not made: what was reserved for them is free again.
     pub releases: Vec<u16>,
+    /// Payments of which the bank takes back that they were not made: what was reserved for them counts again.
+    pub retakes: Vec<u16>,
     /// Payees whose payments contradict each other: nothing more goes to them until an operator has looked.
     pub halts: Vec<PayeeId>,
 }
@@ -154,7 +156,14 @@ impl Decision {
     fn about(order: &Order) -> Self {
         let mut order = order.clone();
         order.version += 1;
-        Decision { order, effects: Vec::new(), reserves_limits: false, releases: Vec::new(), halts: Vec::new() }
+        Decision {
+            order,
+            effects: Vec::new(),
+            reserves_limits: false,
+            releases: Vec::new(),
+            retakes: Vec::new(),
+            halts: Vec::new(),
+        }
     }
 
     pub(super) fn tell(&mut self, notice: Notice) {

@@ -27,7 +27,7 @@ use crate::clock::{Timestamp, earlier, later};
 use crate::ids::OrderId;
 use crate::order::{Effect, Order, OrderState, Payment, PaymentState};
 use crate::store::orders::AuditLine;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Tx};
 
 /// What was looked at.
 pub(super) struct Counted {
@@ -108,7 +108,7 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
     asked_by_its_own_code(world, &mut tx, &orders).await?;
     told(world);
     windows(world);
-    limits(world, &orders);
+    limits(world, &mut tx, &audit, &orders).await?;
     calls(world);
     Ok(Counted { orders: orders.len(), settled })
 }
@@ -243,7 +243,7 @@ fn told(world: &World) {
 }
 
 /// I3: of every order that a bank has a payment of, the payer answered a question for that very order.
-async fn asked_by_its_own_code(world: &World, tx: &mut crate::store::Tx, orders: &[Order]) -> Result<(), StoreError> {
+async fn asked_by_its_own_code(world: &World, tx: &mut Tx, orders: &[Order]) -> Result<(), StoreError> {
     let mut questions: HashMap<OrderId, Vec<String>> = HashMap::new();
     for (id, order, data) in tx.effects_of_orders().await? {
         let asks = serde_json::from_str::<crate::app::task::Task>(&data)
@@ -284,31 +284,71 @@ fn windows(world: &World) {
 /// A message is counted when it is claimed and goes out a little later, so a window measured at the platform may differ by that.
 const SLACK: Duration = Duration::from_secs(200);
 
-/// I7: what was confirmed, and may have been paid, within the windows of the limits.
-fn limits(world: &World, orders: &[Order]) {
+/// A payment that was confirmed and may have been made.
+struct Counting {
+    order: OrderId,
+    confirmed_at: Timestamp,
+    minor: i64,
+    /// When it stood as surely not made, until its bank took that back: whoever confirmed meanwhile could not know better.
+    free: Option<(Timestamp, Timestamp)>,
+}
+
+impl Counting {
+    fn counts_at(&self, at: Timestamp) -> bool {
+        self.confirmed_at <= at && !self.free.is_some_and(|(from, until)| earlier(from, SKEW) < at && at < later(until, SKEW))
+    }
+}
+
+/// From when to when an order's payment was free of the limits, if it was before it was disputed.
+fn freed(lines: &[AuditLine], payment: usize) -> Option<(Timestamp, Timestamp)> {
+    let stands = |line: &AuditLine| {
+        let detail: serde_json::Value = serde_json::from_str(&line.detail).unwrap_or_default();
+        (line.at, detail["payments"][payment].as_str().unwrap_or_default().to_owned())
+    };
+    let states: Vec<_> = lines.iter().map(stands).collect();
+    let (until, _) = states.iter().find(|(_, state)| state == "disputed")?;
+    let (from, _) = states.iter().find(|(_, state)| ["failed", "expired"].contains(&state.as_str()))?;
+    Some((*from, *until))
+}
+
+/// I7: what was confirmed, and may have been paid, within the windows of the limits; and what is reserved is what may have been paid.
+async fn limits(world: &World, tx: &mut Tx, audit: &HashMap<OrderId, Vec<AuditLine>>, orders: &[Order]) -> Result<(), StoreError> {
     let limits = policy(world).limits;
-    let counts = |payment: &&Payment| {
+    let may_be_paid = |payment: &Payment| {
         !matches!(payment.state, PaymentState::Failed { .. } | PaymentState::Expired { .. } | PaymentState::Proposed)
     };
-    let mut confirmed: BTreeMap<String, Vec<(Timestamp, i64)>> = BTreeMap::new();
+    let mut confirmed: BTreeMap<String, Vec<Counting>> = BTreeMap::new();
     for order in orders {
         let (OrderState::Confirmed { at, .. }, Some(payer)) = (&order.state, &order.payer) else { continue };
-        let minor = order.payments.iter().filter(counts).map(|payment| payment.amount.minor).sum::<i64>();
-        if minor > 0 {
-            confirmed.entry(payer.person.as_str().to_owned()).or_default().push((*at, minor));
+        let lines = audit.get(&order.id).map_or(&[][..], Vec::as_slice);
+        let reserved = tx.reservations_of(&order.id).await?;
+        for payment in &order.payments {
+            let key = payment.key.as_str();
+            let counts = reserved.iter().any(|row| row.payment_key == key && row.released_at.is_none());
+            if counts != may_be_paid(payment) {
+                world.violate(format!("I7: payment {key} is {}, and counts against the limits: {counts}", payment.state.name()));
+            }
+            if may_be_paid(payment) {
+                confirmed.entry(payer.person.as_str().to_owned()).or_default().push(Counting {
+                    order: order.id.clone(),
+                    confirmed_at: *at,
+                    minor: payment.amount.minor,
+                    free: freed(lines, usize::from(payment.index)),
+                });
+            }
         }
     }
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    for (person, mut sums) in confirmed {
-        sums.sort_unstable();
-        let all: i64 = sums.iter().map(|(_, minor)| minor).sum();
-        if all > limits.low_value_sum_minor || sums.len() > limits.low_value_count as usize {
-            world.violate(format!("I7: {person} confirmed {} orders over {all} by code alone", sums.len()));
-        }
-        for (at, _) in &sums {
-            // Clocks of nodes differ by up to two seconds.
-            let from = earlier(*at, DAY.saturating_sub(Duration::from_secs(4)));
-            let day: i64 = sums.iter().filter(|(other, _)| *other > from && other <= at).map(|(_, minor)| minor).sum();
+    for (person, payments) in confirmed {
+        for Counting { confirmed_at: at, .. } in &payments {
+            let counting: Vec<_> = payments.iter().filter(|payment| payment.counts_at(*at)).collect();
+            let all: i64 = counting.iter().map(|payment| payment.minor).sum();
+            let orders = counting.iter().map(|payment| payment.order.as_str()).collect::<BTreeSet<_>>().len();
+            if all > limits.low_value_sum_minor || orders > limits.low_value_count as usize {
+                world.violate(format!("I7: {person} confirmed {orders} orders over {all} by code alone"));
+            }
+            let from = earlier(*at, DAY.saturating_sub(SKEW));
+            let day: i64 = counting.iter().filter(|payment| payment.confirmed_at > from).map(|payment| payment.minor).sum();
             if day > limits.rolling_day_minor {
                 world.violate(format!("I7: {person} confirmed {day} within 24 hours"));
             }
@@ -320,6 +360,7 @@ fn limits(world: &World, orders: &[Order]) {
             world.violate("I7: more orders wait for one payer than may".to_owned());
         }
     }
+    Ok(())
 }
 
 /// I10: a log is copied, kept and searched by people who have no business with what is private.

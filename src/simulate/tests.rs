@@ -24,6 +24,19 @@ fn a_seed_is_one_run_step_for_step_and_violates_nothing() {
     assert!(faults > 100, "only {faults} faults");
 }
 
+/// Worlds in which something was wrong once, by seed and posts.
+const ONCE_WRONG: [(u64, usize); 1] = [
+    // Two refusals were taken back by the bank, and the limits they had freed stayed free.
+    (315, 30),
+];
+
+#[test]
+fn what_was_wrong_once_is_right() {
+    for (seed, posts) in ONCE_WRONG {
+        assert_eq!(simulate_one(&Plan::of(seed, posts)).unwrap().violations, Vec::<String>::new(), "seed {seed}");
+    }
+}
+
 #[test]
 fn what_is_logged_is_listened_to_and_words_are_found_in_it() {
     let log = Log::default();

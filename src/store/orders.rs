@@ -42,6 +42,10 @@ fn ids_of(people: &[&PersonId]) -> String {
     json!(people.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>()).to_string()
 }
 
+fn keys_as_rows(payment_keys: &[&str]) -> String {
+    json!(payment_keys.iter().map(|key| json!({ "key": key })).collect::<Vec<_>>()).to_string()
+}
+
 /// One line of the audit chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
@@ -456,8 +460,18 @@ impl Tx {
             "UPDATE reservations SET released_at = $2 WHERE released_at IS NULL AND payment_key IN (SELECT r.value ->> 'key' FROM",
             ")"
         );
-        let rows: Vec<_> = payment_keys.iter().map(|key| json!({ "key": key })).collect();
-        self.run(statement, args![json!(rows).to_string(), now.as_microsecond()]).await?;
+        self.run(statement, args![keys_as_rows(payment_keys), now.as_microsecond()]).await?;
+        Ok(())
+    }
+
+    /// Lets count again what was freed for payments that may have been made after all.
+    pub(crate) async fn retake(&mut self, payment_keys: &[&str]) -> Result<(), StoreError> {
+        if payment_keys.is_empty() {
+            return Ok(());
+        }
+        let statement =
+            sql_rows!("UPDATE reservations SET released_at = NULL WHERE payment_key IN (SELECT r.value ->> 'key' FROM", ")");
+        self.run(statement, args![keys_as_rows(payment_keys)]).await?;
         Ok(())
     }
 

@@ -303,6 +303,7 @@ fn a_definite_answer_is_not_replaced_by_its_opposite() {
     assert_eq!(failed.releases, [0]);
     let disputed = then(&failed.order, bank(0, BankSaid::Settled { bank_payment_id: None }), 63);
     assert_eq!(state(&disputed.order), "disputed");
+    assert_eq!(disputed.retakes, [0], "it may have been paid, so it counts against the limits again");
     let settled = then(&submitting(), bank(0, BankSaid::Settled { bank_payment_id: None }), 62).order;
     assert_eq!(state(&then(&settled, bank(0, BankSaid::Refused { reason: "RJCT".into() }), 63).order), "disputed");
     assert_eq!(state(&then(&settled, bank(0, BankSaid::Returned { reason: "AC04".into() }), 63).order), "returned");
@@ -468,6 +469,12 @@ proptest! {
             for released in &decision.releases {
                 let state = decision.order.payments[usize::from(*released)].state.name();
                 prop_assert!(["failed", "expired", "proposed"].contains(&state), "limits freed for {}", state);
+            }
+            for (before, afterwards) in order.payments.iter().zip(&decision.order.payments) {
+                let (before, name) = (before.state.name(), afterwards.state.name());
+                if ["failed", "expired"].contains(&before) && !["failed", "expired", "proposed"].contains(&name) {
+                    prop_assert!(decision.retakes.contains(&afterwards.index), "{} after {}, and its limits stay free", name, before);
+                }
             }
             order = decision.order;
         }
