@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::ledger::Ledger;
 use crate::app::operate::Office;
-use crate::app::{App, dispatch, expire, in_force, intake, reconcile, timekeeping, watch};
+use crate::app::turns::Turns;
+use crate::app::{App, dispatch, expire, in_force, reconcile, timekeeping, watch};
 use crate::crash::crash_point;
 
 /// How long calls under way may take to end before the process stops all the same.
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running Obole.
 pub struct Serving {
     app: Arc<App>,
+    turns: Arc<Turns>,
     ledger: Ledger,
     keeper: JoinHandle<()>,
     inward: CancellationToken,
@@ -40,6 +42,7 @@ impl Serving {
     pub fn start(app: Arc<App>) -> Self {
         let (ledger, keeper) = Ledger::open(app.clone());
         let serving = Serving {
+            turns: Arc::new(Turns::new(app.clone())),
             ledger,
             keeper: tokio::spawn(keeper.keep()),
             inward: CancellationToken::new(),
@@ -65,7 +68,7 @@ impl Serving {
         let keeping = async move { in_force::keep_limits(&limited).await };
         serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(keeping));
         for platform in app.platforms.values() {
-            let listening = intake::keep_listening(app.clone(), ledger.clone(), platform.clone());
+            let listening = serving.turns.clone().keep_listening(ledger.clone(), platform.clone());
             serving.inward_tasks.spawn(serving.inward.clone().run_until_cancelled_owned(listening));
         }
         serving
@@ -117,6 +120,9 @@ impl Serving {
         self.inward.cancel();
         self.inward_tasks.close();
         self.inward_tasks.wait().await;
+        if let Err(error) = self.turns.give_back().await {
+            tracing::warn!(%error, "nobody was told that we read no stream any more; others wait until our turn runs out");
+        }
         crash_point!("stop.streams_ended");
         self.lanes.cancel();
         self.lane_tasks.close();

@@ -35,6 +35,7 @@ pub mod reconcile;
 mod settle;
 pub mod task;
 pub mod timekeeping;
+pub mod turns;
 pub mod view;
 pub mod watch;
 

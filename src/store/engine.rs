@@ -198,6 +198,11 @@ impl Engine {
         self.commits.load(Ordering::Relaxed)
     }
 
+    /// Whether it is SQLite, which has one writer at a time.
+    pub(crate) fn has_one_writer(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite { .. })
+    }
+
     /// A transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         let connection = match &self.pools {

@@ -156,6 +156,11 @@ impl Store {
         Ok(store)
     }
 
+    /// Whether only one Obole may use it at a time.
+    pub fn serves_one(&self) -> bool {
+        self.engine.has_one_writer()
+    }
+
     /// The SQLite file that this process alone serves; `None` for a store that others reach by themselves.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
@@ -232,6 +237,7 @@ macro_rules! steps {
             (5, "orders", include_str!(concat!("../../migrations/", $folder, "/0005_orders.sql"))),
             (6, "effects", include_str!(concat!("../../migrations/", $folder, "/0006_effects.sql"))),
             (7, "operators", include_str!(concat!("../../migrations/", $folder, "/0007_operators.sql"))),
+            (8, "stream_turns", include_str!(concat!("../../migrations/", $folder, "/0008_stream_turns.sql"))),
         ]
     };
 }

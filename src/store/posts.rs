@@ -148,6 +148,29 @@ impl Tx {
         rows.first().map(|row| row.text("position")).transpose()
     }
 
+    /// Takes the turn to read a platform's stream if it is free, or prolongs one's own; tells whether it is the holder's now.
+    pub(crate) async fn take_stream_turn(
+        &mut self,
+        platform: &PlatformName,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let statement = sql!(
+            "INSERT INTO stream_turns (platform, holder, until) VALUES ($1, $2, $4)
+             ON CONFLICT (platform) DO UPDATE SET holder = excluded.holder, until = excluded.until
+             WHERE stream_turns.holder = excluded.holder OR stream_turns.until <= $3"
+        );
+        let args = args![platform.as_str(), holder, now.as_microsecond(), until.as_microsecond()];
+        Ok(self.run(statement, args).await? == 1)
+    }
+
+    /// Ends the turns of somebody who reads no stream any more.
+    pub(crate) async fn end_stream_turns(&mut self, holder: &str) -> Result<(), StoreError> {
+        self.run(sql!("DELETE FROM stream_turns WHERE holder = $1"), args![holder]).await?;
+        Ok(())
+    }
+
     /// Writes down how far a stream has been read.
     pub(crate) async fn save_cursor(&mut self, platform: &PlatformName, position: &str, now: Timestamp) -> Result<(), StoreError> {
         let statement = sql!(

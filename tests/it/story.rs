@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use obole::app::timekeeping;
+use obole::app::turns::{TURN, Turns};
 use obole::bank::fake::{Fault, FaultKind, Operation};
+use obole::ids::PlatformName;
 use obole::order::{OrderState, Rejection};
 use obole::people::Language;
 
@@ -18,6 +20,24 @@ fn once(fault: FaultKind, on: Operation) -> Fault {
 }
 
 told_on_both! {
+    async fn a_stream_is_read_by_one_and_by_another_when_that_one_is_gone(story: TestApp) {
+        let (one, other) = (Turns::new(story.app.clone()), Turns::new(story.app.clone()));
+        // The story itself listens to its town.
+        let elsewhere = PlatformName::from("elsewhere");
+        assert!(one.take(&elsewhere).await.unwrap());
+        assert!(!other.take(&elsewhere).await.unwrap(), "it is somebody else's turn");
+        story.world.clock.advance(TURN / 2);
+        assert!(one.take(&elsewhere).await.unwrap(), "prolonged");
+        story.world.clock.advance(TURN / 2 + Duration::from_secs(1));
+        assert!(!other.take(&elsewhere).await.unwrap(), "it was prolonged");
+        story.world.clock.advance(TURN);
+        assert!(other.take(&elsewhere).await.unwrap(), "whoever had it is gone");
+        assert!(!one.take(&elsewhere).await.unwrap(), "who wakes up again has lost it");
+        other.give_back().await.unwrap();
+        assert!(one.take(&elsewhere).await.unwrap(), "given back, it is free at once");
+        story.ends().await;
+    }
+
     async fn an_order_like_one_of_unknown_outcome_waits_for_it(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
         story.world.bank.misbehave(once(FaultKind::LoseAnswer, Operation::Initiate));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Three nodes on one PostgreSQL, with one town and one bank outside of them, stopped, woken and killed at random.
 
-Every node reads the same stream and works on the same lanes, so each post, answer, message and payment is contended for. Meanwhile
+The nodes take turns at reading the stream and work on the same lanes, so each message and payment is contended for. Meanwhile
 nodes get SIGSTOP for longer than their leases (45 s are 2.25 here) and SIGCONT, or SIGKILL and another start. Afterwards nothing may have
 happened twice and nothing may be lost: bank, database and people agree, and `obole audit` is clean.
 
