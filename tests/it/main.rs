@@ -26,6 +26,8 @@ mod language_pages;
 #[cfg(feature = "service")]
 mod mastodon;
 #[cfg(feature = "service")]
+mod mirror;
+#[cfg(feature = "service")]
 mod operate;
 #[cfg(feature = "service")]
 mod person;

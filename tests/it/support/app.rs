@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use obole::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
 use obole::app::ledger::Ledger;
 use obole::app::{App, CodeSecret, Parts, enrol};
+use obole::bank::Bank;
 use obole::bank::fake::{ConsentId, FakeBank, FakeConnection, Settings};
 use obole::clock::{Clock, ManualClock, Timestamp};
 use obole::entropy::SeededEntropy;
@@ -83,6 +84,7 @@ impl World {
 /// An application that runs.
 pub(crate) struct TestApp {
     pub(crate) world: Arc<World>,
+    connection: Arc<dyn Bank>,
     pub(crate) app: Arc<App>,
     serving: Option<Serving>,
     database: Option<Database>,
@@ -95,14 +97,20 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(engine: Engine, policy: Policy) -> Option<Self> {
-        let database = Database::fresh(engine).await?;
         let world = World::new();
+        let bank = Arc::new(FakeConnection::new(BankName::from(BANK), world.bank.clone()));
+        TestApp::start_before(engine, policy, world, bank).await
+    }
+
+    /// An application in this world that reaches the world's bank by `connection`.
+    pub(crate) async fn start_before(engine: Engine, policy: Policy, world: Arc<World>, connection: Arc<dyn Bank>) -> Option<Self> {
+        let database = Database::fresh(engine).await?;
         for (name, opening) in [("croixrouge", 0), ("bob", 10_000), ("wateraid", 0)] {
             world.person(name);
             world.bank.open_account(name, name, Money::new(opening, Currency::EUR)).unwrap();
         }
-        let (app, serving) = begin(&world, database.location(), policy).await;
-        let story = TestApp { world, app, serving: Some(serving), database: Some(database) };
+        let (app, serving) = begin(&world, &connection, database.location(), policy).await;
+        let story = TestApp { world, connection, app, serving: Some(serving), database: Some(database) };
         story.listens().await;
         Some(story)
     }
@@ -130,7 +138,7 @@ impl TestApp {
             serving.stop().await;
         }
         let location = self.database.as_ref().unwrap().location().clone();
-        let (app, serving) = begin(&self.world, &location, self.app.policy_at(None)).await;
+        let (app, serving) = begin(&self.world, &self.connection, &location, self.app.policy_at(None)).await;
         self.app = app;
         self.serving = Some(serving);
     }
@@ -365,15 +373,14 @@ fn standing(order: &Order) -> &'static str {
     if order.state.name() == "confirmed" { order.payments[0].state.name() } else { order.state.name() }
 }
 
-async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<App>, Serving) {
+async fn begin(world: &Arc<World>, connection: &Arc<dyn Bank>, location: &Location, policy: Policy) -> (Arc<App>, Serving) {
     let store = Store::open(location, Ground::Sandbox).await.unwrap();
     let town = TownConnection::new(world.town.clone(), world.clock.clone(), PlatformName::from(TOWN), world.bot.id, &[]).unwrap();
-    let bank = FakeConnection::new(BankName::from(BANK), world.bank.clone());
     let seed = world.seed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let app = App::new(Parts {
         store,
         platforms: vec![Arc::new(town)],
-        banks: vec![(Arc::new(bank), NonZeroU32::new(10_000).unwrap())],
+        banks: vec![(connection.clone(), NonZeroU32::new(10_000).unwrap())],
         clock: world.clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),
         policy,
