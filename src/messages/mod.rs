@@ -24,10 +24,10 @@ mod texts;
 use crate::order::{Order, Payment};
 use crate::people::Language;
 
-pub use confirmation::confirmation;
-pub use notice::notice;
+pub use confirmation::{confirmation, confirmation_on_page};
+pub use notice::{Page, notice, notice_with_page};
 pub use plain::amount;
-pub use reply::{Message, explained};
+pub use reply::{Changed, Message, explained};
 
 use texts::texts;
 
@@ -180,6 +180,7 @@ mod sample {
                 salt: "salt".to_owned(),
                 digest: "digest".to_owned(),
                 wrong_answers: 0,
+                by: crate::order::Means::Code,
             },
             payments,
         }
