@@ -62,9 +62,9 @@ impl CodeSecret {
         hex(&self.tag("confirmation-page", &[order.as_str(), salt])[..16])
     }
 
-    /// What says under an order that it was not one's own: 128 bits.
-    pub fn disowning_token(&self, order: &OrderId) -> String {
-        hex(&self.tag("disowning", &[order.as_str()])[..16])
+    /// What says that an order, or a change of settings, was not one's own: 128 bits.
+    pub fn disowning_token(&self, about: &str) -> String {
+        hex(&self.tag("disowning", &[about])[..16])
     }
 
     /// The code that a browser session shows until `until`.

@@ -48,6 +48,11 @@ pub fn hint(language: Language, enrol_url: &str) -> String {
     texts(language).common.hint(enrol_url)
 }
 
+/// A number of hours in words, e.g. `24 hours`.
+pub fn hours(language: Language, hours: u64) -> String {
+    texts(language).counted.hours(language, hours)
+}
+
 /// How much of each payee a list shows. Tried from the most to the least until the text fits.
 #[derive(Debug, Clone, Copy)]
 struct Detail {

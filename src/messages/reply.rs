@@ -82,7 +82,7 @@ pub enum Message {
     },
     /// The person said that an order was not theirs.
     Locked {
-        /// What it was about, in the person's language.
+        /// Which order it was about, in the person's language; empty for a change of settings.
         what: String,
     },
     /// An operator has looked, and the account is as it was.
@@ -106,6 +106,8 @@ pub enum Changed {
     Language,
     /// The person's own limits.
     Limits,
+    /// The account that is linked already was linked again, with the bank's consent.
+    LinkedAgain,
     /// Another account on a platform.
     AccountAdded,
     /// One account on a platform fewer.
@@ -164,6 +166,7 @@ impl Message {
                     Changed::Phrase => replies.changed_phrase(),
                     Changed::Language => replies.changed_language(),
                     Changed::Limits => replies.changed_limits(),
+                    Changed::LinkedAgain => replies.changed_linked_again(),
                     Changed::AccountAdded => replies.changed_account_added(),
                     Changed::AccountRemoved => replies.changed_account_removed(),
                     Changed::BankAdded => replies.changed_bank_added(),
@@ -172,7 +175,8 @@ impl Message {
                 };
                 replies.changed(&what, &plain::one_line(url))
             }
-            Message::Locked { what } => replies.locked(&plain::words(what, LONGEST_WHAT)),
+            Message::Locked { what } if what.is_empty() => replies.locked(),
+            Message::Locked { what } => replies.locked_order(&plain::words(what, LONGEST_WHAT)),
             Message::Unlocked => replies.unlocked(),
         };
         format!("{body}\n{footer}")

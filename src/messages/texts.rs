@@ -242,12 +242,14 @@ sentences! {
         changed_phrase();
         changed_language();
         changed_limits();
+        changed_linked_again();
         changed_account_added();
         changed_account_removed();
         changed_bank_added();
         changed_bank_removed();
         changed_paying();
-        locked(what);
+        locked();
+        locked_order(what);
         unlocked();
     }
 }

@@ -167,8 +167,8 @@ impl Tx {
     /// Stores an enrolment, with the keyed hash of its code while it waits for one.
     pub(crate) async fn save_enrolment(&mut self, enrolment: &Enrolment, code_mac: Option<&str>) -> Result<(), StoreError> {
         let statement = sql!(
-            "INSERT INTO enrolments (session, language, safe_phrase, bank, step, step_data, code_mac, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            "INSERT INTO enrolments (session, language, safe_phrase, bank, step, step_data, code_mac, created_at, person_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (session) DO UPDATE SET language = excluded.language, safe_phrase = excluded.safe_phrase, bank = excluded.bank,
                step = excluded.step, step_data = excluded.step_data, code_mac = excluded.code_mac, created_at = excluded.created_at"
         );
@@ -182,7 +182,8 @@ impl Tx {
             enrolment.step.name(),
             data,
             code_mac.map(str::to_owned),
-            enrolment.created_at.as_microsecond()
+            enrolment.created_at.as_microsecond(),
+            enrolment.person.as_ref().map(|person| person.as_str().to_owned())
         ];
         self.run(statement, values).await?;
         Ok(())
@@ -191,19 +192,20 @@ impl Tx {
     /// The enrolment of a browser session.
     pub(crate) async fn enrolment_of_session(&mut self, session: &str) -> Result<Option<Enrolment>, StoreError> {
         let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at FROM enrolments WHERE session = $1");
+            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE session = $1");
         self.rows(statement, args![session]).await?.first().map(enrolment).transpose()
     }
 
     /// The enrolment that waits for a code, by the code's keyed hash.
     pub(crate) async fn enrolment_of_code(&mut self, code_mac: &str) -> Result<Option<Enrolment>, StoreError> {
         let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at FROM enrolments WHERE code_mac = $1");
+            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE code_mac = $1");
         self.rows(statement, args![code_mac]).await?.first().map(enrolment).transpose()
     }
 }
 
 fn enrolment(row: &Row) -> Result<Enrolment, StoreError> {
+    let person = row.optional_text("person_id")?.map(PersonId::try_from).transpose();
     Ok(Enrolment {
         session: row.text("session")?,
         language: row.parsed("language")?,
@@ -211,5 +213,6 @@ fn enrolment(row: &Row) -> Result<Enrolment, StoreError> {
         bank: BankName(row.text("bank")?),
         created_at: timestamp(row, "created_at")?,
         step: row.json("step_data")?,
+        person: person.map_err(|error| StoreError::Meaningless { column: "person_id", why: error.to_string() })?,
     })
 }

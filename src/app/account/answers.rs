@@ -4,9 +4,10 @@ use super::ceremony::{self, CONFIRM};
 use super::{Outcome, Problem, Signed};
 use crate::app::desk::Desk;
 use crate::app::task::{OPERATOR_LANE, Task};
-use crate::ids::OrderId;
+use crate::ids::{OrderId, PersonId};
 use crate::messages::Message;
-use crate::order::{Answer, CancelledBy, Effect, Event, Means, OrderState};
+use crate::order::{Answer, CancelledBy, Effect, Event, Means, Order, OrderState};
+use crate::store::StoreError;
 
 /// A passkey's yes to an order. What the ceremony was begun for has to be what the order is now.
 pub(super) async fn confirm(desk: &mut Desk<'_>, id: &OrderId, signed: &Signed) -> Outcome {
@@ -54,51 +55,65 @@ pub(super) async fn decline(desk: &mut Desk<'_>, id: &OrderId) -> Outcome {
     Ok(happened.map_err(|_| Problem::NotWaiting))
 }
 
-/// An order was not its payer's: whatever waits is withdrawn, nothing more is taken from the account, every browser has to enter anew, and
-/// an operator is called with what there is to know.
-pub(super) async fn disown(desk: &mut Desk<'_>, id: &OrderId) -> Outcome {
-    desk.lay_out(std::slice::from_ref(id)).await?;
-    let Some((order, payer)) = desk.order(id).and_then(|order| Some((order.clone(), order.payer.clone()?))) else {
-        return Ok(Err(Problem::NotYours));
-    };
-    let person = payer.person;
-    desk.tx.lock_people(&[&person]).await?;
-    let is_new = desk.tx.lock_person(&person, desk.now).await?;
-    let waiting = desk.tx.orders_to_cancel(&person).await?;
+/// Something was not a person's own doing: whatever waits is withdrawn, nothing more is taken from the account, every browser has to
+/// enter anew, and an operator is called with what there is to know.
+pub(super) async fn disown(desk: &mut Desk<'_>, person: &PersonId, id: Option<&OrderId>) -> Outcome {
+    desk.tx.lock_people(&[person]).await?;
+    let waiting = desk.tx.orders_to_cancel(person).await?;
     desk.lay_out(&waiting).await?;
-    let mut cancelled = 0;
+    let order = match id {
+        Some(id) => {
+            desk.lay_out(std::slice::from_ref(id)).await?;
+            let order = desk.order(id).cloned();
+            if order.as_ref().and_then(|order| order.payer.as_ref()).is_none_or(|payer| payer.person != *person) {
+                return Ok(Err(Problem::NotYours));
+            }
+            order
+        }
+        None => None,
+    };
+    let is_new = desk.tx.lock_person(person, desk.now).await?;
+    let mut withdrawn = 0;
     for order in &waiting {
-        let withdrawn = desk.happen(order, &Event::Cancelled { by: CancelledBy::Payer }).await?;
-        cancelled += u32::from(withdrawn.is_ok());
+        let happened = desk.happen(order, &Event::Cancelled { by: CancelledBy::Payer }).await?;
+        withdrawn += u32::from(happened.is_ok());
     }
-    desk.tx.delete_sessions(&person).await?;
+    desk.tx.delete_sessions(person).await?;
     // Said once; whoever presses twice has called already.
-    if is_new {
-        let lines = desk.tx.audit_of(id).await?;
-        let yes = lines.iter().rev().find(|line| line.event.starts_with("answered_yes"));
-        let how = yes.map_or_else(
-            || "it was not confirmed".to_owned(),
-            |line| format!("it was confirmed {} ({})", line.at, line.event.replace('_', " ")),
-        );
-        let payments: Vec<&str> = order.payments.iter().map(|payment| payment.state.name()).collect();
-        let keys = desk.tx.passkeys(&person).await?;
-        let newest = keys.iter().map(|key| key.added_at).max().map_or_else(String::new, |at| format!(", the newest of {at}"));
-        let what = format!(
-            "the payer says that this order was not theirs: {} asked {} from account {} on {}, {how}; payments: {}; {} passkeys{newest}; \
-             {cancelled} orders withdrawn; person:{person} is locked until `release person:{person}`",
-            order.total,
-            order.created_at,
-            order.source.author,
-            order.source.platform,
-            payments.join(", "),
-            keys.len(),
-        );
-        let effect = Effect::CallOperator { payment: None, what };
-        let priority = effect.priority();
-        desk.queue(OPERATOR_LANE.to_owned(), Some(id.clone()), &Task::Order { effect }, priority, desk.now);
-        let number = order.receipt_number();
-        let what = format!("{} ({number})", crate::messages::amount(order.language, order.total));
-        super::tell(desk, &person, &Message::Locked { what }).await?;
+    if !is_new {
+        return Ok(Ok(()));
     }
+    let about = match &order {
+        Some(order) => about_order(desk, order).await?,
+        None => "a change of their settings was not theirs".to_owned(),
+    };
+    let keys = desk.tx.passkeys(person).await?;
+    let newest = keys.iter().map(|key| key.added_at).max().map_or_else(String::new, |at| format!(", the newest of {at}"));
+    let what = format!(
+        "a payer says that {about}; {} passkeys{newest}; {withdrawn} orders withdrawn; person:{person} is locked until `release`",
+        keys.len()
+    );
+    let effect = Effect::CallOperator { payment: None, what };
+    let priority = effect.priority();
+    desk.queue(OPERATOR_LANE.to_owned(), id.cloned(), &Task::Order { effect }, priority, desk.now);
+    let what = order.map_or_else(String::new, |order| {
+        format!("{} ({})", crate::messages::amount(order.language, order.total), order.receipt_number())
+    });
+    super::tell(desk, person, &Message::Locked { what }).await?;
     Ok(Ok(()))
+}
+
+/// The evidence about an order, without anything that names a person.
+async fn about_order(desk: &mut Desk<'_>, order: &Order) -> Result<String, StoreError> {
+    let lines = desk.tx.audit_of(&order.id).await?;
+    let yes = lines.iter().rev().find(|line| line.event.starts_with("answered_yes"));
+    let how = yes.map_or_else(|| "not confirmed".to_owned(), |line| format!("{} at {}", line.event.replace('_', " "), line.at));
+    let payments: Vec<&str> = order.payments.iter().map(|payment| payment.state.name()).collect();
+    Ok(format!(
+        "this order of {} was not theirs: asked at {} on {}, {how}, payments {}",
+        order.total,
+        order.created_at,
+        order.source.platform,
+        payments.join(", ")
+    ))
 }

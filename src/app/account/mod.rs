@@ -63,6 +63,8 @@ pub enum Problem {
     NotYours,
     /// The last one cannot be taken away.
     Last,
+    /// More are not somebody's own.
+    TooMany,
     /// Something of the person is still under way.
     UnderWay,
     /// What was written is not what it has to be.
@@ -72,7 +74,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Problem; 11] = [
+    const ALL: [Problem; 12] = [
         Problem::Gone,
         Problem::NotVerified,
         Problem::NotWaiting,
@@ -81,6 +83,7 @@ impl Problem {
         Problem::NoPasskey,
         Problem::NotYours,
         Problem::Last,
+        Problem::TooMany,
         Problem::UnderWay,
         Problem::Unreadable,
         Problem::Unavailable,
@@ -97,6 +100,7 @@ impl Problem {
             Problem::NoPasskey => "no_passkey",
             Problem::NotYours => "not_yours",
             Problem::Last => "last_one",
+            Problem::TooMany => "too_many",
             Problem::UnderWay => "under_way",
             Problem::Unreadable => "unreadable",
             Problem::Unavailable => "no_passkeys_here",
@@ -162,10 +166,12 @@ pub enum Act {
         /// Which.
         order: OrderId,
     },
-    /// An order was not theirs.
+    /// An order, or a change of their settings, was not theirs.
     Disown {
-        /// Which.
-        order: OrderId,
+        /// Whose it would have been.
+        person: PersonId,
+        /// The order, if it is about one.
+        order: Option<OrderId>,
     },
     /// A new passkey.
     AddPasskey {
@@ -240,7 +246,7 @@ pub(super) async fn act(desk: &mut Desk<'_>, act: &Act) -> Outcome {
     match act {
         Act::Confirm { order, signed } => answers::confirm(desk, order, signed).await,
         Act::Decline { order } => answers::decline(desk, order).await,
-        Act::Disown { order } => answers::disown(desk, order).await,
+        Act::Disown { person, order } => answers::disown(desk, person, order.as_ref()).await,
         Act::AddPasskey { binding, made } => settings::add_passkey(desk, binding, made).await,
         Act::RemovePasskey { person, passkey } => settings::remove_passkey(desk, person, passkey).await,
         Act::SetPhrase { person, phrase } => settings::set_phrase(desk, person, phrase).await,
@@ -282,27 +288,36 @@ pub async fn order_to_confirm(app: &App, link: &str) -> Result<Order, AccountErr
     Ok(order)
 }
 
-/// The address under which a payer says that an order was not theirs.
-pub fn disowning_url(app: &App, order: &OrderId) -> String {
-    format!("{}/not-me/{order}-{}", app.public_url, app.secret.disowning_token(order))
+/// The address under which somebody says that an order, or with none that a change of their settings, was not theirs.
+pub fn disowning_url(app: &App, person: &PersonId, order: Option<&OrderId>) -> String {
+    let about = order.map_or_else(|| format!("me{person}"), ToString::to_string);
+    format!("{}/not-me/{about}-{}", app.public_url, app.secret.disowning_token(&about))
 }
 
-/// The order that such an address names.
-pub async fn order_to_disown(app: &App, link: &str) -> Result<Order, AccountError> {
-    let (order, token) = link.split_once('-').ok_or(Problem::NotYours)?;
-    let id: OrderId = order.parse().map_err(|_| Problem::NotYours)?;
-    let expected = app.secret.disowning_token(&id);
+/// Whom, and which order, such an address (`ORDER-TOKEN`, `mePERSON-TOKEN`) is about.
+pub async fn who_disowns(app: &App, link: &str) -> Result<(PersonId, Option<Order>), AccountError> {
+    let (about, token) = link.split_once('-').ok_or(Problem::NotYours)?;
+    let expected = app.secret.disowning_token(about);
     let opens: bool = expected.as_bytes().ct_eq(token.as_bytes()).into();
     if !opens {
         return Err(Problem::NotYours.into());
     }
-    Ok(app.order(&id).await?.filter(|order| order.payer.is_some()).ok_or(Problem::NotYours)?)
+    if let Some(person) = about.strip_prefix("me") {
+        return Ok((person.parse().map_err(|_| Problem::NotYours)?, None));
+    }
+    let id: OrderId = about.parse().map_err(|_| Problem::NotYours)?;
+    let order = app.order(&id).await?.ok_or(Problem::NotYours)?;
+    let person = order.payer.as_ref().map(|payer| payer.person.clone()).ok_or(Problem::NotYours)?;
+    Ok((person, Some(order)))
 }
 
 /// Which page a notice leads to.
 pub(super) fn page_for(app: &App, order: &Order, notice: &Notice) -> Option<Page> {
     match notice {
-        Notice::Receipt | Notice::Outcome => Some(Page::NotYou(disowning_url(app, &order.id))),
+        Notice::Receipt | Notice::Outcome => {
+            let payer = order.payer.as_ref()?;
+            Some(Page::NotYou(disowning_url(app, &payer.person, Some(&order.id))))
+        }
         Notice::Rejected {
             reason:
                 Rejection::AboveLowValueLimit { .. }
@@ -336,6 +351,6 @@ pub(super) async fn tell(desk: &mut Desk<'_>, person: &PersonId, message: &Messa
 
 /// Tells a person that something about them has changed, with the way to say that it was somebody else.
 pub(super) async fn tell_change(desk: &mut Desk<'_>, person: &PersonId, what: Changed) -> Result<(), StoreError> {
-    let url = format!("{}/me/not-me", desk.app.public_url);
+    let url = disowning_url(desk.app, person, None);
     tell(desk, person, &Message::Changed { what, url }).await
 }

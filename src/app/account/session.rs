@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::ceremony::{self, ENTER};
 use super::{AccountError, Signed};
 use crate::app::App;
-use crate::clock::{earlier, later};
+use crate::clock::{Timestamp, earlier, later};
 use crate::entropy::random_bytes;
 use crate::ids::{PersonId, hex};
 use crate::store::passkeys::SessionRow;
@@ -35,8 +35,8 @@ pub struct Visit {
     pub passkey: String,
     /// The session's own name at rest: what a ceremony that is begun in it is bound to.
     pub binding: String,
-    /// A new token for the browser, if it is time.
-    pub renewed: Option<SessionToken>,
+    /// When its token was last changed.
+    pub rotated_at: Timestamp,
 }
 
 fn fresh(app: &App) -> SessionToken {
@@ -72,23 +72,26 @@ pub async fn enter(app: &App, signed: &Signed) -> Result<SessionToken, AccountEr
 /// Who has entered with this token; `None` if nobody has, or it is over.
 pub async fn find(app: &App, token: &SessionToken) -> Result<Option<Visit>, AccountError> {
     let now = app.clock.now();
-    let asked = hash(app, token);
-    let found = app.store.begin_reading().await?.session(&asked, earlier(now, GRACE)).await?;
-    let Some(row) = found.filter(|row| now < later(row.began_at, LIFE) && now < later(row.rotated_at, IDLE)) else {
+    let found = app.store.begin_reading().await?.session(&hash(app, token), earlier(now, GRACE)).await?;
+    let found = found.filter(|row| now < later(row.began_at, LIFE) && now < later(row.rotated_at, IDLE));
+    Ok(found.map(|row| Visit { person: row.person, passkey: row.passkey, binding: row.token, rotated_at: row.rotated_at }))
+}
+
+/// A new token for the browser, if it is time for one. Called where a page is shown, since the answer has to carry it.
+pub async fn renew(app: &App, visit: &mut Visit) -> Result<Option<SessionToken>, AccountError> {
+    let now = app.clock.now();
+    if now < later(visit.rotated_at, ROTATE_AFTER) {
         return Ok(None);
-    };
-    let mut visit = Visit { person: row.person, passkey: row.passkey, binding: row.token, renewed: None };
-    if asked == visit.binding && later(row.rotated_at, ROTATE_AFTER) <= now {
-        let renewed = fresh(app);
-        let to = hash(app, &renewed);
-        let mut tx = app.store.begin().await?;
-        if tx.rotate_session(&visit.binding, &to, now).await? {
-            tx.commit().await?;
-            visit.binding = to;
-            visit.renewed = Some(renewed);
-        }
     }
-    Ok(Some(visit))
+    let renewed = fresh(app);
+    let to = hash(app, &renewed);
+    let mut tx = app.store.begin().await?;
+    if !tx.rotate_session(&visit.binding, &to, now).await? {
+        return Ok(None);
+    }
+    tx.commit().await?;
+    visit.binding = to;
+    Ok(Some(renewed))
 }
 
 /// Ends a session.

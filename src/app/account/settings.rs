@@ -23,7 +23,7 @@ pub(super) async fn add_passkey(desk: &mut Desk<'_>, binding: &str, made: &Made)
     desk.tx.lock_people(&[&person]).await?;
     let there = desk.tx.passkeys(&person).await?;
     if there.len() >= MOST_PASSKEYS {
-        return Ok(Err(Problem::Last));
+        return Ok(Err(Problem::TooMany));
     }
     let in_session = desk.tx.session(binding, now).await?.is_some();
     let row = PasskeyRow {

@@ -34,6 +34,12 @@ pub struct Inbox {
     pub now: Timestamp,
 }
 
+/// The phrase by which a person knows our messages and pages.
+pub async fn phrase(app: &App, person: &PersonId) -> Result<String, AccountError> {
+    let known = app.store.begin_reading().await?.known(person, app.clock.now()).await?;
+    Ok(known.map(|known| known.person.safe_phrase).unwrap_or_default())
+}
+
 /// Reads a person's own page.
 pub async fn inbox(app: &App, person: &PersonId) -> Result<Inbox, AccountError> {
     let now = app.clock.now();
