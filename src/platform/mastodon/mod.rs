@@ -139,7 +139,8 @@ impl Platform for Mastodon {
         self.windows.clone()
     }
 
-    /// The instance's own composer (`/share`, with `visibility` since 2.6). It serves people of this instance only: nobody else's instance
+    /// The instance's own composer. One that does not know `visibility` shows a draft that its author still has to make private. It serves
+    /// people of this instance only: nobody else's instance
     /// is known before they have written.
     fn message_link(&self, text: &str) -> Option<String> {
         let mut link = self.http.base().join("/share").ok()?;
