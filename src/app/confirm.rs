@@ -16,7 +16,7 @@ use crate::crash::crash_point;
 use crate::ids::{OrderId, hex};
 use crate::messages::Message;
 use crate::order::policy::WRONG_ANSWERS;
-use crate::order::{Answer, CancelledBy, Event, Order, OrderState};
+use crate::order::{Answer, CancelledBy, Event, Means, Order, OrderState};
 use crate::people::LinkedPayer;
 use crate::people::enrolment::EnrolmentCode;
 use crate::planted::planted;
@@ -55,6 +55,16 @@ impl CodeSecret {
         let tag = self.tag("confirmation", &[order.as_str(), salt]);
         let number = tag.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         format!("{:06}", number % 1_000_000)
+    }
+
+    /// What opens the confirmation page of an order asked for with `salt`: 128 bits, good as long as the salt is.
+    pub fn confirmation_token(&self, order: &OrderId, salt: &str) -> String {
+        hex(&self.tag("confirmation-page", &[order.as_str(), salt])[..16])
+    }
+
+    /// What says that an order, or a change of settings, was not one's own: 128 bits.
+    pub fn disowning_token(&self, about: &str) -> String {
+        hex(&self.tag("disowning", &[about])[..16])
     }
 
     /// The code that a browser session shows until `until`.
@@ -202,7 +212,9 @@ fn is_waiting(desk: &Desk<'_>, id: &OrderId) -> bool {
 }
 
 fn code_fits(desk: &Desk<'_>, id: &OrderId, code: &str) -> bool {
-    let Some(OrderState::AwaitingConfirmation { salt, .. }) = desk.order(id).map(|order| &order.state) else { return false };
+    let Some(OrderState::AwaitingConfirmation { salt, by: Means::Code, .. }) = desk.order(id).map(|order| &order.state) else {
+        return false;
+    };
     let expected = desk.app.secret.confirmation_code(id, salt);
     expected.as_bytes().ct_eq(code.as_bytes()).into() || planted!("wrong_code_accepted")
 }

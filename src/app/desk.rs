@@ -14,9 +14,10 @@ use crate::crash::crash_point;
 use crate::entropy::random_bytes;
 use crate::ids::{AccountId, EffectId, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, hex};
 use crate::messages::Message;
-use crate::order::state::Rejection;
+use crate::order::state::{LimitKind, Rejection};
 use crate::order::{
-    Decision, Effect, Event, Hold, Objection, Order, OrderState, Payer, Payment, PaymentState, Policy, Refusal, decide, propose,
+    Decision, Effect, Event, Hold, Limits, Objection, Order, OrderState, PasskeyStanding, Payer, Payment, PaymentState, Policy,
+    Refusal, decide, propose,
 };
 use crate::people::screening::{Subject, Verdict};
 use crate::people::{Language, LinkedPayer};
@@ -183,7 +184,7 @@ impl<'a> Desk<'a> {
             None => self.reason_to_hold(&order).await?.map(Objection::Hold),
         };
         let salt = self.salt();
-        let policy = self.policy_of(&order);
+        let policy = self.policy_of(&order).await?;
         let mut decision = propose(order, objection, salt, self.now, &policy);
         decision.effects.retain(|effect| may_hint || *effect != Effect::HintEnrolment);
         let id = decision.order.id.clone();
@@ -193,8 +194,24 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn policy_of(&self, order: &Order) -> Policy {
-        self.app.policy_at(order.payer.as_ref().map(|payer| &payer.bank))
+    async fn policy_of(&mut self, order: &Order) -> Result<Policy, StoreError> {
+        let mut policy = self.app.policy_at(order.payer.as_ref().map(|payer| &payer.bank));
+        // Asked for the few orders that a code is not enough for.
+        let is_new = order.version == 0;
+        if (is_new || order.state.is_open()) && policy.limits.needs_passkey(order) {
+            policy.passkey = self.passkey_of(order).await?;
+        }
+        Ok(policy)
+    }
+
+    /// What the payer of an order can confirm with beyond a code.
+    async fn passkey_of(&mut self, order: &Order) -> Result<PasskeyStanding, StoreError> {
+        let Some(payer) = &order.payer else { return Ok(PasskeyStanding::Missing) };
+        Ok(match self.tx.passkey_usable_at(&payer.person).await? {
+            None => PasskeyStanding::Missing,
+            Some(at) if at <= self.now => PasskeyStanding::Usable,
+            Some(at) => PasskeyStanding::NewUntil(at),
+        })
     }
 
     /// Why an order that would be asked about, or has just been answered, has to wait.
@@ -259,7 +276,7 @@ impl<'a> Desk<'a> {
         let unknown = || Refusal { order: id.clone(), state: "no such order", event: event.name() };
         let Some(order) = self.order(id).cloned() else { return Ok(Err(unknown())) };
         let before = standing(&order, event);
-        let policy = self.policy_of(&order);
+        let mut policy = self.policy_of(&order).await?;
         let mut event = event.clone();
         let mut decision = match decide(&order, &event, self.now, &policy) {
             Ok(decision) => decision,
@@ -279,9 +296,10 @@ impl<'a> Desk<'a> {
         }
         if decision.reserves_limits
             && let Some(payer) = decision.order.payer.clone()
-            && let Some(which) = self.tx.reserve(&decision.order, &payer, &policy.limits, self.now).await?
+            && let Some(which) = self.reserve(&decision, &payer, &policy.limits).await?
         {
             event = Event::LimitReached { which };
+            policy.passkey = self.passkey_of(&order).await?;
             decision = match decide(&order, &event, self.now, &policy) {
                 Ok(decision) => decision,
                 Err(refusal) => return Ok(Err(refusal)),
@@ -290,6 +308,19 @@ impl<'a> Desk<'a> {
         crash_point!("limits.reserved", if decision.reserves_limits, return Err(StoreError: disk_full));
         self.take(decision, event.name(), &before, event.operator());
         Ok(Ok(()))
+    }
+
+    /// Reserves a confirmed order against its payer's limits, or says which one does not hold it. With a strong confirmation the
+    /// cumulative low-value limits count anew from here, in the same commit.
+    async fn reserve(&mut self, decision: &Decision, payer: &Payer, limits: &Limits) -> Result<Option<LimitKind>, StoreError> {
+        if !decision.strong {
+            return self.tx.reserve(&decision.order, payer, limits, self.now).await;
+        }
+        let refused = self.tx.reserve(&decision.order, payer, &limits.for_strong_confirmation(), self.now).await?;
+        if refused.is_none() {
+            self.tx.strongly_confirmed(&payer.person, self.now).await?;
+        }
+        Ok(refused)
     }
 
     /// What became of an order's payments is known now: whatever waited for that is asked about.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::account;
 use super::at_hand::AtHand;
 use super::ledger::{Ledger, LedgerError, Work};
 use super::settle;
@@ -19,7 +20,7 @@ use crate::clock::{Timestamp, later};
 use crate::crash::{crash_point, hastened};
 use crate::ids::{BankName, OrderId};
 use crate::messages;
-use crate::order::{Effect, Notice, Order, OrderState};
+use crate::order::{Effect, Means, Notice, Order, OrderState};
 use crate::people::LinkedPayer;
 use crate::planted::planted;
 use crate::platform::{OutgoingDm, OutgoingReply, Platform, SendError};
@@ -308,6 +309,10 @@ fn text_for(app: &App, order: &Order, what: &Effect, payer: &LinkedPayer) -> Opt
     let phrase = &payer.person.safe_phrase;
     match what {
         Effect::AskPayer => match &order.state {
+            OrderState::AwaitingConfirmation { until, salt, by: Means::Passkey, .. } if app.clock.now() < *until => {
+                let url = account::confirmation_url(app, &order.id, salt);
+                Some(messages::confirmation_on_page(order, &url, phrase, app.clock.now()))
+            }
             OrderState::AwaitingConfirmation { until, salt, .. } if app.clock.now() < *until => {
                 let code = app.secret.confirmation_code(&order.id, salt);
                 Some(messages::confirmation(order, &code, phrase, app.clock.now()))
@@ -323,7 +328,10 @@ fn text_for(app: &App, order: &Order, what: &Effect, payer: &LinkedPayer) -> Opt
             let state = order.payment(*payment).map(|payment| payment.state.name());
             (state == Some("awaiting_bank")).then(|| messages::notice(order, &Notice::Authorise { payment: *payment }, phrase))
         }
-        Effect::TellPayer { notice } => Some(messages::notice(order, notice, phrase)),
+        Effect::TellPayer { notice } => Some(match account::page_for(app, order, notice) {
+            Some(page) => messages::notice_with_page(order, notice, phrase, &page),
+            None => messages::notice(order, notice, phrase),
+        }),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@
 use subtle::ConstantTimeEq as _;
 
 use super::App;
+use super::account;
 use super::desk::{Addressee, Desk};
 use super::intake::orders_awaiting_payer;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
@@ -16,7 +17,7 @@ use crate::crash::crash_point;
 use crate::entropy::random_bytes;
 use crate::iban::Iban;
 use crate::ids::{BankName, PersonId, hex};
-use crate::messages::Message;
+use crate::messages::{Changed, Message};
 use crate::order::{Event, Payer};
 use crate::people::enrolment::{CODE_LIFE, Candidate, Enrolment, EnrolmentCode, SESSION_LIFE, Step};
 use crate::people::{BankAccount, Language, Link, Person};
@@ -56,6 +57,42 @@ pub async fn begin(
     language: Language,
     safe_phrase: &str,
 ) -> Result<(SessionToken, Enrolment), EnrolError> {
+    ask_for_consent(app, bank, language, safe_phrase, None).await
+}
+
+/// Starts to add an account at a bank to somebody who is known: the same, without a code at the end.
+pub async fn begin_connecting(app: &App, bank: &BankName, person: &PersonId) -> Result<(SessionToken, Enrolment), EnrolError> {
+    let known = app.store.begin_reading().await?.known(person, app.clock.now()).await?.ok_or(EnrolError::WrongStep)?;
+    let Person { language, safe_phrase, .. } = known.person;
+    ask_for_consent(app, bank, language, &safe_phrase, Some(person.clone())).await
+}
+
+/// Starts to add an account on a platform to somebody who is known: a code to send from there, without the bank.
+pub async fn begin_linking(app: &App, person: &PersonId) -> Result<(SessionToken, Enrolment), EnrolError> {
+    let known = app.store.begin_reading().await?.known(person, app.clock.now()).await?.ok_or(EnrolError::WrongStep)?;
+    let account = known.accounts.into_iter().next().ok_or(EnrolError::WrongStep)?;
+    let token = SessionToken(hex(&random_bytes::<32>(app.entropy.as_ref())));
+    let consent = account.consent.unwrap_or_default();
+    let enrolment = Enrolment {
+        session: session_hash(app, &token),
+        language: known.person.language,
+        safe_phrase: known.person.safe_phrase,
+        bank: account.bank,
+        created_at: app.clock.now(),
+        step: Step::AwaitingConsent { consent: consent.clone(), authorise_at: String::new() },
+        person: Some(person.clone()),
+    };
+    let enrolment = show_code(app, enrolment, consent, account.iban).await?;
+    Ok((token, enrolment))
+}
+
+async fn ask_for_consent(
+    app: &App,
+    bank: &BankName,
+    language: Language,
+    safe_phrase: &str,
+    person: Option<PersonId>,
+) -> Result<(SessionToken, Enrolment), EnrolError> {
     let backend = app.banks.get(bank).ok_or_else(|| EnrolError::NoSuchBank(bank.clone()))?;
     let token = SessionToken(hex(&random_bytes::<32>(app.entropy.as_ref())));
     let session = session_hash(app, &token);
@@ -69,6 +106,7 @@ pub async fn begin(
         bank: bank.clone(),
         created_at: app.clock.now(),
         step: Step::AwaitingConsent { consent: consent.consent_id, authorise_at: consent.authorise_at },
+        person,
     };
     save(app, &enrolment, None).await?;
     Ok((token, enrolment))
@@ -106,7 +144,7 @@ pub async fn ask_bank(app: &App, mut enrolment: Enrolment) -> Result<Enrolment, 
             let ibans: Vec<Iban> =
                 accounts.into_iter().filter(|account| account.currency == currency).map(|account| account.iban).collect();
             match <[Iban; 1]>::try_from(ibans) {
-                Ok([iban]) => return show_code(app, enrolment, consent, iban).await,
+                Ok([iban]) => return granted(app, enrolment, consent, iban).await,
                 Err(ibans) if ibans.is_empty() => Step::Abandoned { reason: "no_account".to_owned() },
                 Err(accounts) => Step::ChoosingAccount { consent, accounts },
             }
@@ -124,7 +162,22 @@ pub async fn choose_account(app: &App, enrolment: Enrolment, iban: &Iban) -> Res
         return Err(EnrolError::NotConsented);
     }
     let consent = consent.clone();
-    show_code(app, enrolment, consent, iban.clone()).await
+    granted(app, enrolment, consent, iban.clone()).await
+}
+
+/// The bank agreed for one account: somebody new sends a code next, somebody known has the account.
+async fn granted(app: &App, mut enrolment: Enrolment, consent: String, iban: Iban) -> Result<Enrolment, EnrolError> {
+    let Some(person) = enrolment.person.clone() else { return show_code(app, enrolment, consent, iban).await };
+    let mut desk = Desk::open(app).await?;
+    desk.tx.lock_people(&[&person]).await?;
+    let account = BankAccount { person: person.clone(), bank: enrolment.bank.clone(), iban: iban.clone(), consent: Some(consent) };
+    desk.tx.insert_bank_account(&account, desk.now).await?;
+    enrolment.step = Step::Connected { person: person.clone(), iban };
+    desk.tx.save_enrolment(&enrolment, None).await?;
+    account::tell_change(&mut desk, &person, Changed::BankAdded).await?;
+    desk.commit().await?;
+    app.signals.enrolments.notify_waiters();
+    Ok(enrolment)
 }
 
 /// The code that the page shows. It is derived, not stored, so a page that is loaded again shows the same one.
@@ -214,7 +267,9 @@ pub(super) async fn code_arrived(
     let message = match enrolment.step.clone() {
         Step::AwaitingCode { until, .. } if until <= desk.now => Message::EnrolmentCodeExpired,
         Step::AwaitingCode { consent, iban, .. } => {
-            if desk.tx.person_of(platform, &post.author.id).await?.is_some() {
+            if let Some(owner) = desk.tx.person_of(platform, &post.author.id).await?
+                && !is_theirs(desk, &owner, &enrolment, &iban).await?
+            {
                 Message::EnrolmentAlreadyLinked
             } else {
                 let candidate = Candidate {
@@ -248,6 +303,24 @@ pub(super) async fn link(desk: &mut Desk<'_>, shown: &Enrolment) -> Result<Resul
     // What the person said yes to is what the page showed, not what a second message put there afterwards.
     if enrolment.step != shown.step {
         return Ok(Err("another account has sent the code since".to_owned()));
+    }
+    let owner = desk.tx.person_of(&candidate.platform, &candidate.account).await?;
+    let known = enrolment.person.clone().or_else(|| owner.clone());
+    if let Some(person) = known {
+        let account =
+            BankAccount { person: person.clone(), bank: enrolment.bank.clone(), iban: iban.clone(), consent: Some(consent) };
+        enrolment.step = match owner {
+            Some(owner) if owner != person || !is_theirs(desk, &owner, &enrolment, &iban).await? => {
+                Step::Abandoned { reason: "already_linked".to_owned() }
+            }
+            owner => {
+                link_to_known(desk, &account, &candidate, owner.is_some()).await?;
+                Step::Done { person, handle: candidate.handle.clone() }
+            }
+        };
+        desk.tx.save_enrolment(&enrolment, None).await?;
+        desk.app.signals.enrolments.notify_waiters();
+        return Ok(Ok(()));
     }
     let person = Person {
         id: PersonId::new(desk.now, desk.app.entropy.as_ref()),
@@ -284,6 +357,46 @@ pub(super) async fn link(desk: &mut Desk<'_>, shown: &Enrolment) -> Result<Resul
     desk.tx.save_enrolment(&enrolment, None).await?;
     desk.app.signals.enrolments.notify_waiters();
     Ok(Ok(()))
+}
+
+/// Whether an account that is linked already may be shown once more: to add nothing (their passkey began it), or because the bank's
+/// consent is for an account of theirs, which together with the message proves who it is.
+async fn is_theirs(desk: &mut Desk<'_>, owner: &PersonId, enrolment: &Enrolment, iban: &Iban) -> Result<bool, StoreError> {
+    if let Some(person) = &enrolment.person {
+        return Ok(person == owner);
+    }
+    let accounts = desk.tx.bank_accounts_of(owner).await?;
+    Ok(accounts.iter().any(|account| account.bank == enrolment.bank && account.iban == *iban))
+}
+
+/// Links an account on a platform to somebody who is known, or renews what the bank has agreed to.
+async fn link_to_known(
+    desk: &mut Desk<'_>,
+    account: &BankAccount,
+    candidate: &Candidate,
+    is_linked: bool,
+) -> Result<(), StoreError> {
+    let person = &account.person;
+    desk.tx.lock_people(&[person]).await?;
+    if is_linked {
+        desk.tx.insert_bank_account(account, desk.now).await?;
+        return account::tell_change(desk, person, Changed::LinkedAgain).await;
+    }
+    let link = Link {
+        platform: candidate.platform.clone(),
+        account: candidate.account.clone(),
+        handle: candidate.handle.clone(),
+        person: person.clone(),
+        thread: Some(candidate.thread.clone()),
+    };
+    desk.tx.insert_link(&link, desk.now).await?;
+    account::tell_change(desk, person, Changed::AccountAdded).await?;
+    let Some(known) = desk.tx.known(person, desk.now).await? else { return Ok(()) };
+    // Of a locked account nothing is asked; what waited for the link runs out.
+    if let (None, Some(paying)) = (known.locked_at, known.accounts.first()) {
+        wake_waiting_orders(desk, &known.person, paying, candidate).await?;
+    }
+    Ok(())
 }
 
 async fn wake_waiting_orders(

@@ -363,6 +363,7 @@ async fn propose(
         return Ok(Outcome::Nothing);
     }
     if let Some(payer) = &payer {
+        problem = problem.or(problem_of_payer(payer, command.total, desk.now));
         let open = known.open_orders.entry(payer.person.id.clone()).or_default();
         let limit = desk.app.limits.now().limits.open_orders;
         if *open >= i64::from(limit) && !planted!("open_orders_ignored") {
@@ -405,6 +406,15 @@ async fn propose(
     let may_hint = order.payer.is_some() || desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await?;
     desk.propose(order, problem, may_hint).await?;
     Ok(Outcome::Order(id))
+}
+
+/// What a payer's own rules say against an order.
+fn problem_of_payer(payer: &LinkedPayer, total: Money, now: Timestamp) -> Option<Rejection> {
+    if payer.is_locked {
+        return Some(Rejection::AccountLocked);
+    }
+    let limit = payer.own.as_of(now).order_minor.filter(|limit| total.minor > *limit)?;
+    Some(Rejection::AboveOwnLimit { limit: Money::new(limit, total.currency) })
 }
 
 fn problem_of_post(app: &App, post: &Post, now: Timestamp) -> Option<Rejection> {

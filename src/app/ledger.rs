@@ -21,7 +21,7 @@ use super::App;
 use super::desk::{Committed, Desk};
 use super::operate::{self, Act, Operator};
 use super::reconcile::{self, Found};
-use super::{enrol, intake, quarantine};
+use super::{account, enrol, intake, quarantine};
 use crate::crash::crash_point;
 use crate::ids::{OrderId, PlatformName};
 use crate::order::{Event, Order};
@@ -59,6 +59,8 @@ pub(super) enum Work {
     Act { by: Operator, act: Act },
     /// A bank's entries say otherwise than we do.
     Differs { found: Box<Found> },
+    /// A person does something on their own pages.
+    Person { act: Box<account::Act> },
 }
 
 /// What came of it.
@@ -276,6 +278,10 @@ async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
                 true => Answer::Done(None),
                 false => Answer::Void("said before".to_owned()),
             },
+            Work::Person { act } => match account::act(&mut desk, act).await? {
+                Ok(()) => Answer::Done(None),
+                Err(problem) => Answer::Void(problem.name().to_owned()),
+            },
         });
     }
     let (committed, orders) = desk.commit().await?;
@@ -287,7 +293,7 @@ fn turn_of(work: &Work) -> Option<&Turn> {
     match work {
         Work::Happened { turn, .. } => turn.as_ref(),
         Work::Ended { turn } => Some(turn),
-        Work::Received { .. } | Work::Word { .. } | Work::Act { .. } | Work::Differs { .. } => None,
+        Work::Received { .. } | Work::Word { .. } | Work::Act { .. } | Work::Differs { .. } | Work::Person { .. } => None,
     }
 }
 

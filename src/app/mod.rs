@@ -8,13 +8,14 @@
 //!                        └───────────────── what the outside said ───────────┘
 //! ```
 //!
-//! Beside the way of a post: [`operate`] is what operators do, [`changes`] what needs two of them, [`reconcile`] compares the banks'
+//! Beside the way of a post: [`account`] is what a person does on pages behind a passkey, [`operate`] what operators do, [`changes`] what needs two of them, [`reconcile`] compares the banks'
 //! entries with ours, and [`audit`] verifies a store from outside.
 //!
 //! Everything that decides goes through the [`ledger`]: it takes what has come in, opens one transaction, sits down at the
 //! [`desk`](self) with it, and commits orders, audit lines and effects together. Everything that acts outside is an effect that
 //! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
 
+pub mod account;
 mod at_hand;
 pub mod audit;
 pub mod changes;
@@ -78,6 +79,8 @@ pub struct App {
     pub screening: Arc<dyn Screening>,
     /// The rates we keep to by ourselves.
     pub governors: Governors,
+    /// Whom passkeys are made for; `None` where they cannot be bound to the pages' address.
+    pub passkeys: Option<account::RelyingParty>,
     /// What confirmation and enrolment codes are derived from; never in the store.
     pub secret: CodeSecret,
     /// Where people reach our pages, without a slash at the end.
@@ -185,6 +188,7 @@ impl App {
             timing: parts.policy.timing,
             screening: parts.screening,
             governors,
+            passkeys: account::RelyingParty::at(&parts.public_url),
             secret: parts.secret,
             public_url: parts.public_url.trim_end_matches('/').to_owned(),
         })
@@ -193,7 +197,7 @@ impl App {
     /// The rules for an order that is paid from an account at this bank. A bank that is not configured any more promises nothing.
     pub fn policy_at(&self, bank: Option<&BankName>) -> Policy {
         let limits = self.limits.now().limits.clone();
-        let mut policy = Policy { limits, timing: self.timing.clone(), rail: Rail::default() };
+        let mut policy = Policy { limits, timing: self.timing.clone(), ..Policy::default() };
         if let Some(bank) = bank.and_then(|name| self.banks.get(name)) {
             let Capabilities { look_up_horizon, key_life, .. } = bank.capabilities();
             policy.rail = Rail { look_up_horizon: *look_up_horizon, key_life: *key_life };

@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Environment};
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
-use crate::ids::{ChangeId, EffectId, OrderId};
+use crate::ids::{ChangeId, EffectId, OrderId, PersonId};
 use crate::order::{Policy, Resolution};
 use crate::people::screening::NoScreening;
 use crate::serve::door;
@@ -77,11 +77,11 @@ enum Word {
         #[arg(long)]
         note: String,
     },
-    /// Let a held order go, or propose that a frozen payee may be paid again
+    /// Let a held order go, or somebody order again who reported a theft, or propose that a frozen payee may be paid again
     Release {
-        /// An order's id, or payee:SLUG
+        /// An order's id, person:ID, or payee:SLUG
         what: Subject,
-        /// Because; needed for a payee
+        /// Because; needed for a payee or a person
         #[arg(long)]
         note: Option<String>,
     },
@@ -111,6 +111,7 @@ enum Word {
 enum Subject {
     Order(OrderId),
     Payee(String),
+    Person(PersonId),
     Call(EffectId),
 }
 
@@ -120,6 +121,9 @@ impl std::str::FromStr for Subject {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(slug) = text.strip_prefix("payee:") {
             return if slug.is_empty() { Err("write payee:SLUG".to_owned()) } else { Ok(Subject::Payee(slug.to_owned())) };
+        }
+        if let Some(id) = text.strip_prefix("person:") {
+            return id.parse().map(Subject::Person).map_err(|error| format!("{error}"));
         }
         if let Some(id) = text.strip_prefix("call:") {
             return id.parse().map(Subject::Call).map_err(|error| format!("{error}"));
@@ -162,10 +166,15 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Hold { what: Subject::Order(order), note } => Act::HoldOrder { order: order.clone(), note: note.clone() },
         Word::Hold { what: Subject::Payee(payee), note } => Act::HoldPayee { payee: payee.clone(), note: note.clone() },
         Word::Hold { what: Subject::Call(_), .. } => bail!("an order or a payee can be held, not a call"),
+        Word::Hold { what: Subject::Person(_), .. } => bail!("people lock their accounts themselves; an order or a payee can be held"),
         Word::Release { what: Subject::Order(order), .. } => Act::ReleaseOrder { order: order.clone() },
         Word::Release { what: Subject::Payee(payee), note } => {
             let note = note.clone().context("to release a payee, say why it may be paid again: --note …")?;
             Act::ReleasePayee { payee: payee.clone(), note }
+        }
+        Word::Release { what: Subject::Person(person), note } => {
+            let note = note.clone().context("to release a person, say what was found: --note …")?;
+            Act::ReleasePerson { person: person.clone(), note }
         }
         Word::Release { what: Subject::Call(_), .. } => bail!("an order or a payee can be released; a call is resolved"),
         Word::Resolve { what: Subject::Order(order), payment, paid, not_paid, note } => {
@@ -183,6 +192,7 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Resolve { what: Subject::Call(_), .. } => {
             bail!("a call is answered with --note alone; payments are resolved by their order")
         }
+        Word::Resolve { what: Subject::Person(_), .. } => bail!("a person is released, not resolved"),
         Word::Resolve { what: Subject::Payee(_), .. } => bail!("a payee is released, not resolved"),
     };
     let by = args.operator.clone().context("say who you are: --as NAME, or OBOLE_OPERATOR in the environment")?;
@@ -336,6 +346,8 @@ mod tests {
             "operator release payee:bob --as a",
             "operator hold call:00000000000000000000000000000000 --note x --as a",
             "operator resolve payee:bob --note x --as a",
+            "operator release person:00000000000000000000000000000000 --as a",
+            "operator hold person:00000000000000000000000000000000 --note x --as a",
             "operator show no-order",
             "operator hold ORDER --as a",
             "operator approve ORDER --as obole",
@@ -348,6 +360,8 @@ mod tests {
         operator release payee:bob --as a: to release a payee, say why it may be paid again: --note …
         operator hold call:00000000000000000000000000000000 --note x --as a: an order or a payee can be held, not a call
         operator resolve payee:bob --note x --as a: a payee is released, not resolved
+        operator release person:00000000000000000000000000000000 --as a: to release a person, say what was found: --note …
+        operator hold person:00000000000000000000000000000000 --note x --as a: people lock their accounts themselves; an order or a payee can be held
         operator show no-order: invalid value for one of the arguments
         operator hold ORDER --as a: one or more required arguments were not provided
         operator approve ORDER --as obole: invalid value for one of the arguments

@@ -265,6 +265,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
     let look_up_horizon = time("look_up_horizon_seconds", usual.look_up_horizon);
     let held = time("held_seconds", usual.held);
     let oldest_post = time("oldest_post_seconds", usual.oldest_post);
+    let cool_off = time("cool_off_seconds", usual.cool_off);
     let place = section.place.clone();
     reader.finish(section);
     let timing = Timing {
@@ -276,6 +277,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
         look_up_horizon: look_up_horizon?,
         held: held?,
         oldest_post: oldest_post?,
+        cool_off: cool_off?,
     };
     if timing.ask_first > timing.ask_at_most {
         return Err(reader.note(&place, "has an ask_first_seconds above its ask_at_most_seconds", None));

@@ -12,7 +12,22 @@ const SECONDS_BELOW: i64 = 120;
 /// Asks the payer to confirm `order` with `code`. Everything that the answer binds stands in it; with many payees their names are
 /// shortened, and at last the rest of the list is counted and summed, but total, code and expiry never change.
 pub fn confirmation(order: &Order, code: &str, safe_phrase: &str, now: Timestamp) -> String {
-    let after = after_the_question(order, code, safe_phrase, now);
+    asked(order, Yes::Code(code), safe_phrase, now)
+}
+
+/// The same for an order that takes a passkey: the page at `url` shows all that the answer binds, whole.
+pub fn confirmation_on_page(order: &Order, url: &str, safe_phrase: &str, now: Timestamp) -> String {
+    asked(order, Yes::Page(url), safe_phrase, now)
+}
+
+/// How yes is said.
+enum Yes<'a> {
+    Code(&'a str),
+    Page(&'a str),
+}
+
+fn asked(order: &Order, yes: Yes<'_>, safe_phrase: &str, now: Timestamp) -> String {
+    let after = after_the_question(order, yes, safe_phrase, now);
     first_that_fits(details(order.payments.len()).map(|detail| format!("{}\n{after}", question(order, detail))))
 }
 
@@ -43,7 +58,7 @@ fn question(order: &Order, detail: Detail) -> String {
     question
 }
 
-fn after_the_question(order: &Order, code: &str, safe_phrase: &str, now: Timestamp) -> String {
+fn after_the_question(order: &Order, yes: Yes<'_>, safe_phrase: &str, now: Timestamp) -> String {
     let language = order.language;
     let texts = texts(language);
     let until = order.state.deadline().unwrap_or(now);
@@ -56,7 +71,10 @@ fn after_the_question(order: &Order, code: &str, safe_phrase: &str, now: Timesta
     };
     let clock = texts.common.clock(&plain::time_of_day(until, brief));
     let public = if order.anonymous { texts.confirmation.name_hidden() } else { texts.confirmation.name_public() };
-    let yes = texts.confirmation.yes(code, &left, &clock);
+    let yes = match yes {
+        Yes::Code(code) => texts.confirmation.yes(code, &left, &clock),
+        Yes::Page(url) => texts.confirmation.yes_on_page(&plain::one_line(url), &left, &clock),
+    };
     let no = texts.confirmation.no();
     format!("{yes}\n{no}\n{public}\n{}", footer(language, safe_phrase))
 }
@@ -72,7 +90,7 @@ mod tests {
     use proptest::prelude::*;
     use std::time::Duration;
 
-    fn asked(change: impl Fn(&mut Order), order: impl Fn(Language) -> Order) -> String {
+    fn asked_in_both(change: impl Fn(&mut Order), order: impl Fn(Language) -> Order) -> String {
         let texts = Language::ALL.map(|language| {
             let mut order = order(language);
             change(&mut order);
@@ -85,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_gift_is_asked_for_with_all_that_the_answer_binds() {
-        insta::assert_snapshot!(asked(|_| (), gift), @"
+        insta::assert_snapshot!(asked_in_both(|_| (), gift), @"
         Give €10.00 to Croix-Rouge française (croixrouge)?
         Yes: reply YES 482193 within 10 minutes, by 14:32 UTC.
         No: reply NO.
@@ -106,7 +124,7 @@ mod tests {
             order.campaign = Some("telethon".to_owned());
             order.anonymous = true;
         };
-        insta::assert_snapshot!(asked(change, gift), @"
+        insta::assert_snapshot!(asked_in_both(change, gift), @"
         Give €10.00 to Croix-Rouge française (croixrouge) for #telethon?
         Yes: reply YES 482193 within 10 minutes, by 14:32 UTC.
         No: reply NO.
@@ -129,7 +147,7 @@ mod tests {
                 *until = later(now(), Duration::from_secs(45));
             }
         };
-        insta::assert_snapshot!(asked(change, |language| {
+        insta::assert_snapshot!(asked_in_both(change, |language| {
             order(language, &[("bob@mastodon.example", "Bob Martin", 123_456)])
         }), @"
         Send €1,234.56 to Bob Martin (bob, mastodon.example)?
@@ -148,7 +166,7 @@ mod tests {
 
     #[test]
     fn several_payees_are_listed_with_their_shares_and_the_total() {
-        insta::assert_snapshot!(asked(|order| order.kind = Kind::Send, three), @"
+        insta::assert_snapshot!(asked_in_both(|order| order.kind = Kind::Send, three), @"
         Send €30.01 to 3 payees?
         €10.00 Bob Martin (bob)
         €10.00 Carol Smith (carol)
@@ -173,7 +191,7 @@ mod tests {
     fn ten_payees_are_listed_by_shorter_names() {
         let names = ["Association des amis du musée", "Secours populaire français", "Médecins sans frontières"];
         let payees: Vec<(&str, &str, i64)> = (0..10).map(|index| ("somebody", names[index % 3], 250)).collect();
-        insta::assert_snapshot!(asked(|_| (), |language| order(language, &payees)), @"
+        insta::assert_snapshot!(asked_in_both(|_| (), |language| order(language, &payees)), @"
         Give €25.00 to 10 payees?
         €2.50 Association des…
         €2.50 Secours populai…
@@ -214,7 +232,7 @@ mod tests {
             order.campaign = Some("a-hashtag-of-forty-characters-or-more-in-all".to_owned());
             order.anonymous = true;
         };
-        insta::assert_snapshot!(asked(change, |language| order(language, &payees)), @"
+        insta::assert_snapshot!(asked_in_both(change, |language| order(language, &payees)), @"
         Give €9,999,999.90 to 10 payees for #a-hashtag-of-forty-characters-o…?
         €999,999.99 A rather lo…
         €999,999.99 A rather lo…

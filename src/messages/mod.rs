@@ -24,10 +24,10 @@ mod texts;
 use crate::order::{Order, Payment};
 use crate::people::Language;
 
-pub use confirmation::confirmation;
-pub use notice::notice;
+pub use confirmation::{confirmation, confirmation_on_page};
+pub use notice::{Page, notice, notice_with_page};
 pub use plain::amount;
-pub use reply::{Message, explained};
+pub use reply::{Changed, Message, explained};
 
 use texts::texts;
 
@@ -46,6 +46,11 @@ const LONGEST_PHRASE: usize = 32;
 /// short enough for every platform's posts.
 pub fn hint(language: Language, enrol_url: &str) -> String {
     texts(language).common.hint(enrol_url)
+}
+
+/// A number of hours in words, e.g. `24 hours`.
+pub fn hours(language: Language, hours: u64) -> String {
+    texts(language).counted.hours(language, hours)
 }
 
 /// How much of each payee a list shows. Tried from the most to the least until the text fits.
@@ -180,6 +185,7 @@ mod sample {
                 salt: "salt".to_owned(),
                 digest: "digest".to_owned(),
                 wrong_answers: 0,
+                by: crate::order::Means::Code,
             },
             payments,
         }

@@ -1,7 +1,7 @@
 //! What became of an order: refusals, receipts, and the truth about what is not known yet.
 
 use super::texts::{Rejections, texts};
-use super::{Detail, LONGEST_HANDLE, details, first_that_fits, footer, plain, what, what_of};
+use super::{Detail, LONGEST, LONGEST_HANDLE, details, first_that_fits, footer, plain, what, what_of};
 use crate::money::Money;
 use crate::order::{CancelledBy, Hold, Notice, Order, Payment, PaymentState, Rejection};
 use crate::people::Language;
@@ -18,6 +18,27 @@ pub fn notice(order: &Order, notice: &Notice, safe_phrase: &str) -> String {
         [true, false].map(|references| body(order, notice, detail, references))
     });
     first_that_fits(bodies.map(|body| format!("{body}\n{footer}")))
+}
+
+/// The same with one more line before the phrase, where there is room: where to say that it was not oneself, or how to get on.
+pub fn notice_with_page(order: &Order, said: &Notice, safe_phrase: &str, page: &Page) -> String {
+    let text = notice(order, said, safe_phrase);
+    let texts = &texts(order.language).notices;
+    let line = match page {
+        Page::NotYou(url) => texts.not_you(&plain::one_line(url)),
+        Page::AddPasskey(url) => texts.add_passkey(&plain::one_line(url)),
+    };
+    let longer = text.rsplit_once('\n').map(|(body, footer)| format!("{body}\n{line}\n{footer}"));
+    longer.filter(|longer| plain::length(longer) <= LONGEST).unwrap_or(text)
+}
+
+/// A page that a notice leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// Where the payer says that an order was not theirs.
+    NotYou(String),
+    /// Where a payer without a passkey gets one.
+    AddPasskey(String),
 }
 
 fn body(order: &Order, notice: &Notice, detail: Detail, references: bool) -> String {
@@ -135,6 +156,11 @@ fn why_rejected(order: &Order, reason: &Rejection) -> String {
         Rejection::PayeeFrozen { handle } => rejections.payee_frozen(&plain::handle(handle, LONGEST_HANDLE)),
         Rejection::CurrencyNotServed => rejections.currency_not_served(order.total.currency.code()),
         Rejection::AboveLowValueLimit { limit } => rejections.above_low_value_limit(&plain::amount(language, *limit)),
+        Rejection::PasskeyTooNew { limit, until } => {
+            rejections.passkey_too_new(&plain::amount(language, *limit), &plain::day_and_time(*until))
+        }
+        Rejection::AboveOwnLimit { limit } => rejections.above_own_limit(&plain::amount(language, *limit)),
+        Rejection::AccountLocked => rejections.account_locked(),
         Rejection::AboveOrderLimit { limit } => rejections.above_order_limit(&plain::amount(language, *limit)),
         Rejection::TooManyOpen { limit } => rejections.too_many_open(&texts.counted.open_orders(language, u64::from(*limit))),
         Rejection::LimitReached { which } => limit_reached(language, *which),
@@ -152,13 +178,14 @@ fn limit_reached(language: Language, which: crate::order::state::LimitKind) -> S
         LimitKind::RollingDay => rejections.rolling_day(),
         LimitKind::LowValueSum => rejections.low_value_sum(),
         LimitKind::LowValueCount => rejections.low_value_count(),
+        LimitKind::Own => rejections.own(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample::{PHRASE, gift, now, order, shown, three};
-    use super::super::{LONGEST, plain};
+    use super::super::plain;
     use super::*;
     use crate::money::Currency;
     use crate::order::state::LimitKind;
@@ -438,12 +465,12 @@ mod tests {
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “eve, evil.example” is not in Obole's directory of verified payees.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “eve” has to be verified again before anybody can pay them.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Your bank account cannot pay in EUR through Obole.
-                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a page with a passkey is needed, which does not exist yet. Post again with at most €30.00.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a code is not enough, and you have no passkey.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The most in one payment to this kind of payee is €30.00.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). You already have 3 orders that wait for your answer. Answer, then post again.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). It is above what you can still pay within 24 hours. Try again tomorrow, or with a smaller amount.
-                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). It is above what you can still confirm by message. Going on needs a page with a passkey, which does not exist yet.
-                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). You have confirmed as many orders by message as the rules allow. Going on needs a page with a passkey, which does not exist yet.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). It is above what you can still confirm by codes alone, and you have no passkey that may.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). You have confirmed as many orders by codes alone as the rules allow, and you have no passkey that may go on.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The post had been edited before I saw it, and only the first version of a post counts. Post it anew.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The post reached me too late. If you still want to pay, post again.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Too many wrong codes. Post again if it was you; if not, somebody may be using your account: change its password.
@@ -453,12 +480,12 @@ mod tests {
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve, evil.example~» n'est pas dans l'annuaire des bénéficiaires vérifiés d'Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve~» doit être vérifié à nouveau avant de pouvoir être payé.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Votre compte bancaire ne peut pas payer en EUR par Obole.
-                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, il faut une page avec une clé d'accès, qui n'existe pas encore. Publiez à nouveau avec 30,00~€ au plus.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, un code ne suffit pas, et vous n'avez pas de clé d'accès.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Un paiement à ce type de bénéficiaire est de 30,00~€ au plus.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Vous avez déjà 3 ordres en attente de votre réponse. Répondez, puis publiez à nouveau.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). C'est plus que ce que vous pouvez encore payer en 24 heures. Réessayez demain, ou avec un montant plus petit.
-                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). C'est plus que ce que vous pouvez encore confirmer par message. Pour continuer, il faut une page avec une clé d'accès, qui n'existe pas encore.
-                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Vous avez confirmé par message autant d'ordres que les règles le permettent. Pour continuer, il faut une page avec une clé d'accès, qui n'existe pas encore.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). C'est plus que ce que des codes seuls peuvent encore confirmer, et aucune clé d'accès à vous ne le peut.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Vous avez confirmé par des codes seuls autant d'ordres que les règles le permettent, et aucune clé d'accès à vous ne peut continuer.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le message avait été modifié avant que je le voie, et seule la première version compte. Publiez-en un nouveau.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le message m'est parvenu trop tard. Si vous voulez toujours payer, publiez à nouveau.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Trop de codes faux. Publiez à nouveau si c'était vous~; sinon, quelqu'un utilise peut-être votre compte~: changez-en le mot de passe.

@@ -43,6 +43,11 @@ pub fn amount(language: Language, money: Money) -> String {
 }
 
 /// The time of day, UTC: `14:32`, or `14:32:07` where seconds matter.
+/// A moment with its day, UTC.
+pub(super) fn day_and_time(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 pub(super) fn time_of_day(moment: Timestamp, with_seconds: bool) -> String {
     moment.strftime(if with_seconds { "%H:%M:%S" } else { "%H:%M" }).to_string()
 }

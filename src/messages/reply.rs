@@ -11,6 +11,9 @@ use crate::people::Language;
 /// The longest part of somebody's text that is quoted back.
 const LONGEST_FRAGMENT: usize = 60;
 
+/// The longest description of an order that is repeated.
+const LONGEST_WHAT: usize = 120;
+
 /// Something said in private without an order behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
@@ -70,6 +73,51 @@ pub enum Message {
         /// The most orders by code alone.
         orders: u32,
     },
+    /// Something about the person has changed, by whoever had their passkey or their bank's consent.
+    Changed {
+        /// What.
+        what: Changed,
+        /// Where to say that it was not oneself.
+        url: String,
+    },
+    /// The person said that an order was not theirs.
+    Locked {
+        /// Which order it was about, in the person's language; empty for a change of settings.
+        what: String,
+    },
+    /// An operator has looked, and the account is as it was.
+    Unlocked,
+}
+
+/// What a person's own pages change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "changed", rename_all = "snake_case")]
+pub enum Changed {
+    /// Another passkey.
+    PasskeyAdded {
+        /// For so long it confirms no more than a code could.
+        hours: u64,
+    },
+    /// One passkey fewer.
+    PasskeyRemoved,
+    /// The safe phrase.
+    Phrase,
+    /// The language.
+    Language,
+    /// The person's own limits.
+    Limits,
+    /// The account that is linked already was linked again, with the bank's consent.
+    LinkedAgain,
+    /// Another account on a platform.
+    AccountAdded,
+    /// One account on a platform fewer.
+    AccountRemoved,
+    /// Another account at a bank.
+    BankAdded,
+    /// One account at a bank fewer.
+    BankRemoved,
+    /// The account that pays.
+    Paying,
 }
 
 impl Message {
@@ -110,6 +158,26 @@ impl Message {
                 let [per_order, per_day, in_all] = [per_order, per_day, in_all].map(|money| plain::amount(language, *money));
                 replies.linked(&per_order, &per_day, &in_all, &texts.counted.orders(language, u64::from(*orders)))
             }
+            Message::Changed { what, url } => {
+                let what = match what {
+                    Changed::PasskeyAdded { hours: 0 } => replies.changed_passkey_added_now(),
+                    Changed::PasskeyAdded { hours } => replies.changed_passkey_added(&texts.counted.hours(language, *hours)),
+                    Changed::PasskeyRemoved => replies.changed_passkey_removed(),
+                    Changed::Phrase => replies.changed_phrase(),
+                    Changed::Language => replies.changed_language(),
+                    Changed::Limits => replies.changed_limits(),
+                    Changed::LinkedAgain => replies.changed_linked_again(),
+                    Changed::AccountAdded => replies.changed_account_added(),
+                    Changed::AccountRemoved => replies.changed_account_removed(),
+                    Changed::BankAdded => replies.changed_bank_added(),
+                    Changed::BankRemoved => replies.changed_bank_removed(),
+                    Changed::Paying => replies.changed_paying(),
+                };
+                replies.changed(&what, &plain::one_line(url))
+            }
+            Message::Locked { what } if what.is_empty() => replies.locked(),
+            Message::Locked { what } => replies.locked_order(&plain::words(what, LONGEST_WHAT)),
+            Message::Unlocked => replies.unlocked(),
         };
         format!("{body}\n{footer}")
     }
@@ -305,7 +373,7 @@ mod tests {
                 This enrolment code has expired. Go back to the page to get a new one.
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
                 This account is already linked to Obole. Nothing was changed.
-                Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all, without the page with a passkey, which is to come.
+                Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all by codes alone; with a passkey more.
                 I understood “balance”, but this is not available yet. Nothing was changed.
                 I understood “history”, but this is not available yet. Nothing was changed.
                 I understood “limits”, but this is not available yet. Nothing was changed.
@@ -332,7 +400,7 @@ mod tests {
                 Ce code d'inscription a expiré. Retournez sur la page pour en obtenir un autre.
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.
                 Ce compte est déjà relié à Obole. Rien n'a été changé.
-                Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout, sans la page à clé d'accès, à venir.
+                Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout par codes seuls~; davantage avec une clé d'accès.
                 J'ai compris «~solde~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~historique~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~plafonds~», mais ce n'est pas encore disponible. Rien n'a été changé.

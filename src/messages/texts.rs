@@ -143,7 +143,7 @@ sentences! {
 
 counted! {
     /// Numbers with their noun.
-    Counted { minutes; seconds; payees; more_payees; tries; orders; open_orders; }
+    Counted { minutes; seconds; hours; payees; more_payees; tries; orders; open_orders; }
 }
 
 sentences! {
@@ -152,6 +152,7 @@ sentences! {
         send(what);
         give(what);
         yes(code, left, clock);
+        yes_on_page(url, left, clock);
         no();
         name_public();
         name_hidden();
@@ -189,6 +190,8 @@ sentences! {
         not_asked(what);
         being_checked(what);
         returned(what, number);
+        not_you(url);
+        add_passkey(url);
     }
 }
 
@@ -199,6 +202,10 @@ sentences! {
         payee_frozen(handle);
         currency_not_served(currency);
         above_low_value_limit(limit);
+        passkey_too_new(limit, time);
+        above_own_limit(limit);
+        account_locked();
+        own();
         above_order_limit(limit);
         too_many_open(orders);
         rolling_day();
@@ -228,6 +235,22 @@ sentences! {
         enrolment_received();
         enrolment_already_linked();
         linked(per_order, per_day, in_all, orders);
+        changed(what, url);
+        changed_passkey_added(hours);
+        changed_passkey_added_now();
+        changed_passkey_removed();
+        changed_phrase();
+        changed_language();
+        changed_limits();
+        changed_linked_again();
+        changed_account_added();
+        changed_account_removed();
+        changed_bank_added();
+        changed_bank_removed();
+        changed_paying();
+        locked();
+        locked_order(what);
+        unlocked();
     }
 }
 

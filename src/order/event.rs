@@ -14,6 +14,8 @@ use crate::people::Language;
 pub enum Answer {
     /// Yes, with the code of this order.
     Yes,
+    /// Yes, with a passkey that was verified for exactly this order and may confirm any.
+    StrongYes,
     /// Yes, with a code of none of the payer's open orders.
     WrongCode,
     /// No: to this order by its code, or to all without one.
@@ -177,6 +179,7 @@ impl Event {
             Event::PayerLinked { .. } => "payer_linked",
             Event::PayeeClaimed { .. } => "payee_claimed",
             Event::Answered { answer: Answer::Yes } => "answered_yes",
+            Event::Answered { answer: Answer::StrongYes } => "answered_yes_by_passkey",
             Event::Answered { answer: Answer::No } => "answered_no",
             Event::Answered { answer: Answer::WrongCode } => "answered_wrong_code",
             Event::LimitReached { .. } => "limit_reached",

@@ -34,8 +34,8 @@ use crate::people::{Class, Language};
 
 pub use effect::{Effect, Notice};
 pub use event::{Answer, BankSaid, Event, Resolution};
-pub use policy::{Limits, Policy, Rail, Timing};
-pub use state::{CancelledBy, Hold, OrderState, PaymentState, Rejection};
+pub use policy::{Limits, PasskeyStanding, Policy, Rail, Timing};
+pub use state::{CancelledBy, Hold, Means, OrderState, PaymentState, Rejection};
 pub use transition::{Decision, Objection, Refusal, decide, propose};
 
 /// What the author asked for.

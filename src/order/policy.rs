@@ -83,10 +83,17 @@ impl Limits {
                 return Err(Rejection::AboveOrderLimit { limit: Money::new(limit, self.currency) });
             }
         }
-        if order.total.minor > self.low_value_order_minor {
-            return Err(Rejection::AboveLowValueLimit { limit: Money::new(self.low_value_order_minor, self.currency) });
-        }
         Ok(())
+    }
+
+    /// Whether an order, looked at alone, is above what a code may confirm.
+    pub fn needs_passkey(&self, order: &Order) -> bool {
+        order.total.minor > self.low_value_order_minor
+    }
+
+    /// The same limits for an order that is confirmed strongly: what counts since the last strong confirmation does not hold it up.
+    pub fn for_strong_confirmation(&self) -> Limits {
+        Limits { low_value_sum_minor: i64::MAX, low_value_count: u32::MAX, ..self.clone() }
     }
 }
 
@@ -109,6 +116,9 @@ pub struct Timing {
     pub held: Duration,
     /// Posts older than this when they reach us are not acted on.
     pub oldest_post: Duration,
+    /// How long a new passkey confirms no more than a code could, and a raised limit of one's own waits: time for somebody whose
+    /// accounts were taken over to hear of it.
+    pub cool_off: Duration,
 }
 
 impl Default for Timing {
@@ -124,6 +134,7 @@ impl Default for Timing {
             look_up_horizon: Duration::from_secs(3 * 24 * HOUR),
             held: Duration::from_secs(3 * 24 * HOUR),
             oldest_post: Duration::from_secs(6 * HOUR),
+            cool_off: Duration::from_secs(24 * HOUR),
         }
     }
 }
@@ -151,6 +162,18 @@ impl Default for Rail {
     }
 }
 
+/// What the payer has to confirm strongly with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PasskeyStanding {
+    /// Nothing, or nobody has looked because the order does not need it.
+    #[default]
+    Missing,
+    /// Passkeys that are all too new.
+    NewUntil(Timestamp),
+    /// A passkey that confirms any order.
+    Usable,
+}
+
 /// What [`super::decide`] needs to know besides order, event and time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
@@ -160,6 +183,8 @@ pub struct Policy {
     pub timing: Timing,
     /// The rail of the order's payer.
     pub rail: Rail,
+    /// What the order's payer can confirm with, where a code is not enough.
+    pub passkey: PasskeyStanding,
 }
 
 impl Policy {

@@ -31,6 +31,9 @@ pub enum OrderState {
         digest: String,
         /// Answers with a wrong code so far.
         wrong_answers: u8,
+        /// What it takes.
+        #[serde(default)]
+        by: Means,
     },
     /// Stopped until somebody has looked; afterwards the payer is asked (afresh, if they had answered already).
     Held {
@@ -106,6 +109,17 @@ impl OrderState {
     }
 }
 
+/// What an order is confirmed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Means {
+    /// The code in the private message; one element, so only within the low-value limits.
+    #[default]
+    Code,
+    /// A passkey with user verification, on the confirmation page. No code confirms it.
+    Passkey,
+}
+
 /// Why an order is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
@@ -157,11 +171,25 @@ pub enum Rejection {
     },
     /// The payer's rail or account does not carry this currency.
     CurrencyNotServed,
-    /// Above what a private code may confirm; the passkey page does not exist yet.
+    /// Above what a private code may confirm, and the payer has no passkey.
     AboveLowValueLimit {
         /// The most a code may confirm.
         limit: Money,
     },
+    /// Above what a private code may confirm, and the payer's passkey is too new for it.
+    PasskeyTooNew {
+        /// The most a code may confirm.
+        limit: Money,
+        /// From when on the passkey may.
+        until: Timestamp,
+    },
+    /// Above what the payer allows themselves in one order.
+    AboveOwnLimit {
+        /// How much that is.
+        limit: Money,
+    },
+    /// The payer has said that an order was not theirs: nothing is taken from the account until an operator has looked.
+    AccountLocked,
     /// Above what the scheme lets anybody send to this kind of payee.
     AboveOrderLimit {
         /// The most to one payee of this kind.
@@ -195,6 +223,9 @@ impl Rejection {
             Rejection::PayeeFrozen { .. } => "payee_frozen",
             Rejection::CurrencyNotServed => "currency_not_served",
             Rejection::AboveLowValueLimit { .. } => "above_low_value_limit",
+            Rejection::PasskeyTooNew { .. } => "passkey_too_new",
+            Rejection::AboveOwnLimit { .. } => "above_own_limit",
+            Rejection::AccountLocked => "account_locked",
             Rejection::AboveOrderLimit { .. } => "above_order_limit",
             Rejection::TooManyOpen { .. } => "too_many_open",
             Rejection::LimitReached { .. } => "limit_reached",
@@ -216,6 +247,8 @@ pub enum LimitKind {
     LowValueSum,
     /// The number of orders since the last strong confirmation (the same article).
     LowValueCount,
+    /// What the payer allows themselves.
+    Own,
 }
 
 /// What withdrew an order.

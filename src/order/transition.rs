@@ -12,11 +12,12 @@
 
 use super::effect::{Effect, Notice};
 use super::event::{Answer, Event};
-use super::policy::{Policy, WRONG_ANSWERS};
-use super::state::{CancelledBy, Hold, OrderState, PaymentState, Rejection};
+use super::policy::{PasskeyStanding, Policy, WRONG_ANSWERS};
+use super::state::{CancelledBy, Hold, LimitKind, Means, OrderState, PaymentState, Rejection};
 use super::{Order, Payment};
 use crate::clock::{Timestamp, later};
 use crate::ids::{OrderId, PayeeId};
+use crate::money::Money;
 use crate::planted::planted;
 
 /// What follows from an event. To be stored whole, in one transaction.
@@ -29,6 +30,9 @@ pub struct Decision {
     /// The order's payments are to be reserved against the payer's limits; if they do not hold them, this decision is void
     /// and the event to decide on instead is [`Event::LimitReached`].
     pub reserves_limits: bool,
+    /// The confirmation was a strong one: only the limits that do not count from the last strong confirmation have to hold the
+    /// payments, and the others count from here.
+    pub strong: bool,
     /// Payments that surely were not made: what was reserved for them is free again.
     pub releases: Vec<u16>,
     /// Payments of which the bank takes back that they were not made: what was reserved for them counts again.
@@ -112,7 +116,7 @@ pub fn decide(order: &Order, event: &Event, now: Timestamp, policy: &Policy) -> 
         Event::LimitReached { which } => {
             let awaited = matches!(order.state, OrderState::AwaitingConfirmation { .. });
             if awaited {
-                decision.reject(Rejection::LimitReached { which: *which }, now);
+                decision.limit_reached(*which, now, policy);
             }
             awaited
         }
@@ -160,6 +164,7 @@ impl Decision {
             order,
             effects: Vec::new(),
             reserves_limits: false,
+            strong: false,
             releases: Vec::new(),
             retakes: Vec::new(),
             halts: Vec::new(),
@@ -186,10 +191,32 @@ impl Decision {
         if self.order.payments.iter().any(|payment| Some(&payment.payee.iban) == own) {
             return self.reject(Rejection::SelfPayment, now);
         }
+        let limit = Money::new(policy.limits.low_value_order_minor, policy.limits.currency);
+        let by = match policy.passkey {
+            _ if !policy.limits.needs_passkey(&self.order) => Means::Code,
+            PasskeyStanding::Usable => Means::Passkey,
+            PasskeyStanding::NewUntil(until) => return self.reject(Rejection::PasskeyTooNew { limit, until }, now),
+            PasskeyStanding::Missing => return self.reject(Rejection::AboveLowValueLimit { limit }, now),
+        };
         let Some(digest) = self.order.digest() else { return };
         let until = later(now, policy.timing.confirmation);
-        self.order.state = OrderState::AwaitingConfirmation { until, salt, digest, wrong_answers: 0 };
+        self.order.state = OrderState::AwaitingConfirmation { until, salt, digest, wrong_answers: 0, by };
         self.effects.push(Effect::AskPayer);
+    }
+
+    /// A code was right and is not enough, since too much was confirmed by codes alone: whoever has a passkey is asked for it.
+    fn limit_reached(&mut self, which: LimitKind, now: Timestamp, policy: &Policy) {
+        let counts_since_strong = matches!(which, LimitKind::LowValueSum | LimitKind::LowValueCount);
+        match &mut self.order.state {
+            OrderState::AwaitingConfirmation { until, by: by @ Means::Code, .. }
+                if counts_since_strong && policy.passkey == PasskeyStanding::Usable =>
+            {
+                *by = Means::Passkey;
+                *until = later(now, policy.timing.confirmation);
+                self.effects.push(Effect::AskPayer);
+            }
+            _ => self.reject(Rejection::LimitReached { which }, now),
+        }
     }
 
     fn answered(&mut self, answer: Answer, now: Timestamp, policy: &Policy) -> bool {
@@ -201,10 +228,10 @@ impl Decision {
             }
             return true;
         }
-        let OrderState::AwaitingConfirmation { until, digest, wrong_answers, .. } = &mut self.order.state else {
+        let OrderState::AwaitingConfirmation { until, digest, wrong_answers, by, .. } = &mut self.order.state else {
             return match answer {
                 Answer::No => self.cancelled(CancelledBy::Payer, now),
-                Answer::Yes | Answer::WrongCode => false,
+                Answer::Yes | Answer::StrongYes | Answer::WrongCode => false,
             };
         };
         if now >= *until && !planted!("expiry_unchecked") {
@@ -219,7 +246,8 @@ impl Decision {
                     self.reject(Rejection::TooManyWrongAnswers, now);
                 }
             }
-            Answer::Yes => {
+            Answer::Yes if *by == Means::Passkey => return false,
+            Answer::Yes | Answer::StrongYes => {
                 let shown = std::mem::take(digest);
                 if Some(&shown) != self.order.digest().as_ref() {
                     return false;
@@ -231,6 +259,7 @@ impl Decision {
                     self.effects.push(Effect::Submit { payment: payment.index, after: std::time::Duration::ZERO });
                 }
                 self.reserves_limits = true;
+                self.strong = answer == Answer::StrongYes;
             }
         }
         true

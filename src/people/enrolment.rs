@@ -4,6 +4,10 @@
 //! starts an enrolment gets the payer's consent at the bank, then shows a one-time code; the payer sends it to Obole by private
 //! message from the account that will post. That message only *proposes* the account: the link becomes active when the
 //! same browser session shows it and the person confirms it there. A code given away to somebody else links nothing.
+//!
+//! The same steps serve somebody who is known already. Begun with their passkey, they add an account at a bank (without a code) or on a
+//! platform (without the bank). Begun afresh, the consent for an account of theirs and a code from an account of theirs are together the
+//! proof that lets a new passkey in, after a lost one. An account that is somebody else's is never moved.
 
 use std::time::Duration;
 
@@ -135,6 +139,13 @@ pub enum Step {
         /// Which account it was.
         candidate: Candidate,
     },
+    /// An account at a bank was added to somebody who is known; no code was needed, since their passkey began it.
+    Connected {
+        /// Who it is.
+        person: PersonId,
+        /// Which account.
+        iban: Iban,
+    },
     /// Linked.
     Done {
         /// Who it is.
@@ -157,6 +168,7 @@ impl Step {
             Step::ChoosingAccount { .. } => "choosing_account",
             Step::AwaitingCode { .. } => "awaiting_code",
             Step::AwaitingWord { .. } => "awaiting_word",
+            Step::Connected { .. } => "connected",
             Step::Done { .. } => "done",
             Step::Abandoned { .. } => "abandoned",
         }
@@ -178,6 +190,8 @@ pub struct Enrolment {
     pub created_at: Timestamp,
     /// How far it has come.
     pub step: Step,
+    /// Somebody known, whose passkey began it to add an account.
+    pub person: Option<PersonId>,
 }
 
 #[cfg(test)]

@@ -102,6 +102,52 @@ pub struct BankAccount {
     pub consent: Option<String>,
 }
 
+/// The limits that a person sets for themselves, below the scheme's. `None`: the scheme's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnLimits {
+    /// The most in one order, in minor units.
+    pub order_minor: Option<i64>,
+    /// The most in 24 hours, in minor units.
+    pub day_minor: Option<i64>,
+    /// What was raised and does not hold yet.
+    pub raise: Option<Raise>,
+}
+
+/// Limits that hold later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raise {
+    /// The most in one order then.
+    pub order_minor: Option<i64>,
+    /// The most in 24 hours then.
+    pub day_minor: Option<i64>,
+    /// From when on.
+    pub from: Timestamp,
+}
+
+impl OwnLimits {
+    /// As they hold at a moment: a raise whose time has come holds.
+    pub fn as_of(self, now: Timestamp) -> OwnLimits {
+        match self.raise {
+            Some(raise) if raise.from <= now => {
+                OwnLimits { order_minor: raise.order_minor, day_minor: raise.day_minor, raise: None }
+            }
+            _ => self,
+        }
+    }
+
+    /// What they become when somebody wants other ones at `now`: what is lower holds at once, what is higher from `from` on.
+    pub fn changed(self, order_minor: Option<i64>, day_minor: Option<i64>, now: Timestamp, from: Timestamp) -> OwnLimits {
+        let holds = self.as_of(now);
+        let lower = |one: Option<i64>, other: Option<i64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let (order, day) = (lower(holds.order_minor, order_minor), lower(holds.day_minor, day_minor));
+        let raises = (order, day) != (order_minor, day_minor);
+        OwnLimits { order_minor: order, day_minor: day, raise: raises.then_some(Raise { order_minor, day_minor, from }) }
+    }
+}
+
 /// Everything needed to make somebody the payer of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedPayer {
@@ -111,6 +157,10 @@ pub struct LinkedPayer {
     pub link: Link,
     /// The account to debit.
     pub account: BankAccount,
+    /// The limits they set for themselves, as last written ([`OwnLimits::as_of`]).
+    pub own: OwnLimits,
+    /// They have said that an order was not theirs: nothing is taken until an operator has looked.
+    pub is_locked: bool,
 }
 
 /// What kind of payee it is; the limits differ.
@@ -189,4 +239,29 @@ pub struct Campaign {
     pub payee: PayeeId,
     /// What it hopes to reach.
     pub goal: Option<Money>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_is_lowered_holds_at_once_and_what_is_raised_after_a_while() {
+        let first = OwnLimits::default().changed(Some(1_000), Some(5_000), at(0), at(100));
+        assert_eq!(first, OwnLimits { order_minor: Some(1_000), day_minor: Some(5_000), raise: None });
+        let mixed = first.changed(Some(2_000), Some(3_000), at(10), at(110));
+        assert_eq!((mixed.order_minor, mixed.day_minor), (Some(1_000), Some(3_000)));
+        assert_eq!(mixed.as_of(at(109)), mixed);
+        assert_eq!(mixed.as_of(at(110)), OwnLimits { order_minor: Some(2_000), day_minor: Some(3_000), raise: None });
+        // Without a limit of one's own is the highest of all.
+        let none = first.changed(None, None, at(10), at(110));
+        assert_eq!((none.order_minor, none.day_minor), (Some(1_000), Some(5_000)));
+        assert_eq!(none.as_of(at(110)), OwnLimits::default());
+        // Who lowers while a raise waits has no raise any more.
+        assert_eq!(mixed.changed(Some(500), Some(3_000), at(20), at(120)).as_of(at(1_000)).order_minor, Some(500));
+    }
 }

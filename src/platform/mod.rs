@@ -262,6 +262,11 @@ pub trait Platform: Send + Sync {
     /// Answers a post in public. Returns the answer's `native_id`.
     async fn reply(&self, reply: OutgoingReply<'_>) -> Result<String, SendError>;
 
+    /// An address that opens `text` as a private message to be sent, on a platform that has such addresses.
+    fn message_link(&self, _text: &str) -> Option<String> {
+        None
+    }
+
     /// The account that a handle names at this moment; `None` if nobody has it.
     async fn look_up(&self, handle: &str) -> Result<Option<Account>, SendError>;
 }

@@ -4,7 +4,8 @@
 //! statements and one commit. No network call is ever made while a transaction is open; the type is kept inside `app`, which
 //! holds to that.
 //!
-//! The rooms: [`posts`] what came in; [`people`] who may pay; [`directory`] who may be paid; [`orders`] orders, payments, limits and
+//! The rooms: [`posts`] what came in; [`people`] who may pay; [`passkeys`] what they confirm with; [`own`] what they decide about
+//! themselves; [`directory`] who may be paid; [`orders`] orders, payments, limits and
 //! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read; [`operators`] what operators look at and do;
 //! [`statements`] what reconciliation compares; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
 //! databases.
@@ -16,6 +17,8 @@ mod footing;
 pub mod inspection;
 pub mod operators;
 pub mod orders;
+pub mod own;
+pub mod passkeys;
 pub mod people;
 pub mod posts;
 pub mod reports;
@@ -238,6 +241,8 @@ macro_rules! steps {
             (6, "effects", include_str!(concat!("../../migrations/", $folder, "/0006_effects.sql"))),
             (7, "operators", include_str!(concat!("../../migrations/", $folder, "/0007_operators.sql"))),
             (8, "stream_turns", include_str!(concat!("../../migrations/", $folder, "/0008_stream_turns.sql"))),
+            (10, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0010_passkeys.sql"))),
+            (11, "own", include_str!(concat!("../../migrations/", $folder, "/0011_own.sql"))),
         ]
     };
 }

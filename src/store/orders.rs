@@ -408,6 +408,12 @@ impl Tx {
                AND 1 + (SELECT COUNT(DISTINCT order_id) FROM reservations
                         WHERE (person_id = $3 OR iban = $4) AND released_at IS NULL
                           AND reserved_at > (SELECT strong_confirmed_at FROM people WHERE id = $3)) <= $10
+               AND $6 <= COALESCE((SELECT CASE WHEN next_at <= $5 THEN next_order_minor ELSE order_minor END
+                                   FROM own_limits WHERE person_id = $3), $6)
+               AND $6 + (SELECT COALESCE(SUM(amount_minor), 0) FROM reservations
+                         WHERE person_id = $3 AND released_at IS NULL AND reserved_at > $7)
+                   <= COALESCE((SELECT CASE WHEN next_at <= $5 THEN next_day_minor ELSE day_minor END
+                                FROM own_limits WHERE person_id = $3), $8)
              ON CONFLICT (payment_key) DO UPDATE SET person_id = excluded.person_id, iban = excluded.iban,
                amount_minor = excluded.amount_minor, reserved_at = excluded.reserved_at, released_at = NULL
              WHERE reservations.released_at IS NOT NULL"
@@ -430,10 +436,26 @@ impl Tx {
         if self.run(statement, values).await? == order.payments.len() as u64 {
             return Ok(None);
         }
-        self.which_limit(order, payer, limits).await.map(Some)
+        self.which_limit(order, payer, limits, now).await.map(Some)
     }
 
-    async fn which_limit(&mut self, order: &Order, payer: &Payer, limits: &Limits) -> Result<LimitKind, StoreError> {
+    async fn which_limit(
+        &mut self,
+        order: &Order,
+        payer: &Payer,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<LimitKind, StoreError> {
+        let day = sql!(
+            "SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS total FROM reservations
+             WHERE person_id = $1 AND released_at IS NULL AND reserved_at > $2"
+        );
+        let rows = self.rows(day, args![payer.person.as_str(), earlier(now, DAY).as_microsecond()]).await?;
+        let day = rows.first().map_or(Ok(0), |row| row.int("total"))?.saturating_add(order.total.minor);
+        let own = self.own_limits(&payer.person).await?.as_of(now);
+        if own.order_minor.is_some_and(|most| order.total.minor > most) || own.day_minor.is_some_and(|most| day > most) {
+            return Ok(LimitKind::Own);
+        }
         let statement = sql!(
             "SELECT CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT) AS total, COUNT(DISTINCT order_id) AS orders FROM reservations
              WHERE (person_id = $1 OR iban = $2) AND released_at IS NULL

@@ -26,6 +26,8 @@ fn linked_payer(row: &Row) -> Result<LinkedPayer, StoreError> {
             iban: row.parsed("iban")?,
             consent: row.optional_text("consent")?,
         },
+        own: super::own::own_limits(row)?,
+        is_locked: row.optional_int("locked_at")?.is_some(),
         person: Person {
             id: person,
             language: row.parsed("language")?,
@@ -40,7 +42,7 @@ pub(super) fn timestamp(row: &Row, column: &'static str) -> Result<Timestamp, St
 }
 
 impl Tx {
-    /// The payers behind accounts of a platform, each with the account to debit: the one added first.
+    /// The payers behind accounts of a platform, each with the account to debit: the one whose turn it is.
     pub(crate) async fn linked_payers(
         &mut self,
         platform: &PlatformName,
@@ -50,9 +52,11 @@ impl Tx {
             return Ok(Vec::new());
         }
         let statement = sql_rows!(
-            "SELECT l.platform, l.account, l.handle, l.thread, l.person_id, p.language, p.safe_phrase, p.created_at, a.bank, a.iban, a.consent
+            "SELECT l.platform, l.account, l.handle, l.thread, l.person_id, p.language, p.safe_phrase, p.created_at, p.locked_at, a.bank, a.iban, a.consent,
+                    o.order_minor, o.day_minor, o.next_order_minor, o.next_day_minor, o.next_at
              FROM links AS l JOIN people AS p ON p.id = l.person_id JOIN bank_accounts AS a ON a.person_id = p.id
-             WHERE l.platform = $2 AND a.added_at = (SELECT MIN(b.added_at) FROM bank_accounts AS b WHERE b.person_id = p.id)
+               LEFT JOIN own_limits AS o ON o.person_id = p.id
+             WHERE l.platform = $2 AND a.turn = (SELECT MIN(b.turn) FROM bank_accounts AS b WHERE b.person_id = p.id)
                AND l.account IN (SELECT r.value ->> 'id' FROM",
             ")"
         );
@@ -146,7 +150,7 @@ impl Tx {
     /// Adds an account that may be debited; a newer consent for the same account replaces the older.
     pub(crate) async fn insert_bank_account(&mut self, account: &BankAccount, now: Timestamp) -> Result<(), StoreError> {
         let statement = sql!(
-            "INSERT INTO bank_accounts (person_id, bank, iban, consent, added_at) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO bank_accounts (person_id, bank, iban, consent, added_at, turn) VALUES ($1, $2, $3, $4, $5, $5)
              ON CONFLICT (person_id, bank, iban) DO UPDATE SET consent = excluded.consent"
         );
         let values = args![
@@ -163,8 +167,8 @@ impl Tx {
     /// Stores an enrolment, with the keyed hash of its code while it waits for one.
     pub(crate) async fn save_enrolment(&mut self, enrolment: &Enrolment, code_mac: Option<&str>) -> Result<(), StoreError> {
         let statement = sql!(
-            "INSERT INTO enrolments (session, language, safe_phrase, bank, step, step_data, code_mac, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            "INSERT INTO enrolments (session, language, safe_phrase, bank, step, step_data, code_mac, created_at, person_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (session) DO UPDATE SET language = excluded.language, safe_phrase = excluded.safe_phrase, bank = excluded.bank,
                step = excluded.step, step_data = excluded.step_data, code_mac = excluded.code_mac, created_at = excluded.created_at"
         );
@@ -178,7 +182,8 @@ impl Tx {
             enrolment.step.name(),
             data,
             code_mac.map(str::to_owned),
-            enrolment.created_at.as_microsecond()
+            enrolment.created_at.as_microsecond(),
+            enrolment.person.as_ref().map(|person| person.as_str().to_owned())
         ];
         self.run(statement, values).await?;
         Ok(())
@@ -187,19 +192,20 @@ impl Tx {
     /// The enrolment of a browser session.
     pub(crate) async fn enrolment_of_session(&mut self, session: &str) -> Result<Option<Enrolment>, StoreError> {
         let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at FROM enrolments WHERE session = $1");
+            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE session = $1");
         self.rows(statement, args![session]).await?.first().map(enrolment).transpose()
     }
 
     /// The enrolment that waits for a code, by the code's keyed hash.
     pub(crate) async fn enrolment_of_code(&mut self, code_mac: &str) -> Result<Option<Enrolment>, StoreError> {
         let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at FROM enrolments WHERE code_mac = $1");
+            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE code_mac = $1");
         self.rows(statement, args![code_mac]).await?.first().map(enrolment).transpose()
     }
 }
 
 fn enrolment(row: &Row) -> Result<Enrolment, StoreError> {
+    let person = row.optional_text("person_id")?.map(PersonId::try_from).transpose();
     Ok(Enrolment {
         session: row.text("session")?,
         language: row.parsed("language")?,
@@ -207,5 +213,6 @@ fn enrolment(row: &Row) -> Result<Enrolment, StoreError> {
         bank: BankName(row.text("bank")?),
         created_at: timestamp(row, "created_at")?,
         step: row.json("step_data")?,
+        person: person.map_err(|error| StoreError::Meaningless { column: "person_id", why: error.to_string() })?,
     })
 }

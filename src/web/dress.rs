@@ -54,7 +54,7 @@ impl Headers {
             (REFERRER_POLICY, "same-origin"),
             (
                 HeaderName::from_static("permissions-policy"),
-                "publickey-credentials-get=(self), camera=(), microphone=(), geolocation=()",
+                "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()",
             ),
             (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -128,7 +128,7 @@ fn explained(state: &Web, visitor: &Visitor, failure: Failure, status: StatusCod
     let mut response = if visitor.wants_json {
         (status, axum::Json(serde_json::json!({ "error": failure.name(), "message": sentence }))).into_response()
     } else {
-        let back = if visitor.path.starts_with("/enrol") { "/enrol" } else { "/" };
+        let back = ["/enrol", "/me/settings", "/me"].into_iter().find(|room| visitor.path.starts_with(room)).unwrap_or("/");
         let body = html! {
             h1 { (texts.errors.title) }
             p.notice role="alert" { (sentence) }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::words::Errors;
+use crate::app::account::{AccountError, Problem};
 use crate::app::enrol::EnrolError;
 use crate::store::StoreError;
 
@@ -25,6 +26,10 @@ pub(crate) enum Failure {
     Forbidden,
     Unavailable,
     Broken,
+    /// Nobody has entered in this browser.
+    NotEntered,
+    /// What a person wanted on their own pages cannot be done.
+    Problem(Problem),
 }
 
 impl Failure {
@@ -40,6 +45,10 @@ impl Failure {
             Failure::BankSilent => StatusCode::BAD_GATEWAY,
             Failure::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Failure::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+            Failure::NotEntered => StatusCode::UNAUTHORIZED,
+            Failure::Problem(Problem::NotVerified | Problem::Unreadable) => StatusCode::BAD_REQUEST,
+            Failure::Problem(Problem::NotYours) => StatusCode::FORBIDDEN,
+            Failure::Problem(_) => StatusCode::CONFLICT,
         }
     }
 
@@ -61,6 +70,8 @@ impl Failure {
             Failure::Forbidden => "forbidden",
             Failure::Unavailable => "unavailable",
             Failure::Broken => "broken",
+            Failure::NotEntered => "not_entered",
+            Failure::Problem(problem) => problem.name(),
         }
     }
 
@@ -81,6 +92,21 @@ impl Failure {
             Failure::Forbidden => &texts.forbidden,
             Failure::Unavailable => &texts.unavailable,
             Failure::Broken => &texts.broken,
+            Failure::NotEntered => &texts.not_entered,
+            Failure::Problem(problem) => match problem {
+                Problem::Gone => &texts.ceremony_gone,
+                Problem::NotVerified => &texts.not_verified,
+                Problem::NotWaiting => &texts.not_waiting,
+                Problem::Changed => &texts.order_changed,
+                Problem::TooNew => &texts.passkey_too_new,
+                Problem::NoPasskey => &texts.no_passkey,
+                Problem::NotYours => &texts.not_yours,
+                Problem::Last => &texts.last_one,
+                Problem::TooMany => &texts.too_many,
+                Problem::UnderWay => &texts.under_way,
+                Problem::Unreadable => &texts.unreadable,
+                Problem::Unavailable => &texts.no_passkeys_here,
+            },
         }
     }
 
@@ -112,6 +138,19 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a page could not be made");
         Failure::Unavailable
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Problem(problem) => Failure::Problem(problem),
+            AccountError::Store(error) => error.into(),
+            AccountError::Ledger(error) => {
+                tracing::error!(%error, "what a person wanted on their own pages was not committed");
+                Failure::Unavailable
+            }
+        }
     }
 }
 

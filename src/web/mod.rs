@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `GET /` | what this is (unless something else is mounted there, see [`router_around`]) |
 //! | `/enrol…` | linking an account, see [`enrol`] |
+//! | `/confirm/{link}`, `/not-me/{link}` | confirming one order with a passkey, see [`confirm`]; saying that it was not oneself |
+//! | `/me…` | a person's own pages, behind a passkey, see [`me`] |
 //! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
 //! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
 //! | `GET /c/{tag}`, `…/events` | a campaign |
@@ -17,13 +19,16 @@
 
 pub(crate) mod assets;
 pub(crate) mod campaign;
+mod confirm;
 pub(crate) mod dress;
 pub mod enrol;
 pub(crate) mod failure;
 mod front;
 pub(crate) mod language;
 pub(crate) mod live;
+mod me;
 pub(crate) mod order;
+mod passkey;
 pub(crate) mod shell;
 pub(crate) mod visitor;
 pub(crate) mod words;
@@ -116,6 +121,35 @@ fn state(config: WebState) -> Arc<Web> {
     })
 }
 
+fn own_pages() -> Router<Arc<Web>> {
+    use me::settings;
+    Router::new()
+        .route("/me", get(me::show))
+        .route("/me/enter", post(me::enter))
+        .route("/me/enter/begin", post(me::begin_entering))
+        .route("/me/leave", post(me::leave))
+        .route("/me/orders/{id}", post(me::confirm))
+        .route("/me/orders/{id}/begin", post(me::begin_confirming))
+        .route("/me/orders/{id}/no", post(me::decline))
+        .route("/me/orders/{id}/not-me", post(me::disown))
+        .route("/me/export", get(me::export))
+        .route("/me/erase", get(me::ask_whether_to_erase).post(me::erase))
+        .route("/me/erase/begin", post(me::begin_erasing))
+        .route("/me/erased", get(me::erased))
+        .route("/me/settings", get(settings::show))
+        .route("/me/settings/phrase", post(settings::set_phrase))
+        .route("/me/settings/language", post(settings::set_language))
+        .route("/me/settings/limits", post(settings::set_limits))
+        .route("/me/settings/unlink", post(settings::unlink))
+        .route("/me/settings/pay-from", post(settings::pay_from))
+        .route("/me/settings/disconnect", post(settings::disconnect))
+        .route("/me/passkeys", post(settings::add_passkey))
+        .route("/me/passkeys/begin", post(settings::begin_adding))
+        .route("/me/passkeys/remove", post(settings::remove_passkey))
+        .route("/me/accounts", post(settings::begin_linking))
+        .route("/me/banks", post(settings::begin_connecting))
+}
+
 fn around(state: Arc<Web>, front: Router) -> Router {
     let pages = Router::new()
         .route("/enrol", get(enrol::show).post(enrol::begin))
@@ -123,6 +157,13 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/enrol/account", post(enrol::choose))
         .route("/enrol/code", post(enrol::renew))
         .route("/enrol/word", post(enrol::say))
+        .route("/enrol/passkey", post(enrol::add_passkey))
+        .route("/enrol/passkey/begin", post(enrol::begin_adding_passkey))
+        .route("/confirm/{link}", get(confirm::show).post(confirm::finish))
+        .route("/confirm/{link}/begin", post(confirm::begin))
+        .route("/confirm/{link}/no", post(confirm::decline))
+        .route("/not-me/{link}", get(confirm::ask_whether_not_me).post(confirm::report_not_me))
+        .merge(own_pages())
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/events", get(order::events))
         .route("/bank/return/{id}", get(order::bank_return))

@@ -38,7 +38,8 @@ language_file! {
         title, lead, step, bank, language, phrase, phrase_hint, begin, privacy, consent_title, consent_lead,
         consent_go, choose_title, choose_lead, choose, code_title, code_lead, code_label, code_copy,
         code_until, code_waiting, code_renew, code_privacy, code_not_shared, word_title, word_lead, word_on, word_yes,
-        word_no, word_warning, done_title, done_lead, done_next, abandoned_title, abandoned_consent_refused,
+        word_no, word_warning, connected_title, connected_lead,
+        connected_next, code_link, code_square, code_square_hint, done_title, done_lead, done_next, abandoned_title, abandoned_consent_refused,
         abandoned_no_account, abandoned_not_me, abandoned_already_linked, abandoned_other, again,
     }
     order: Order {
@@ -46,7 +47,8 @@ language_file! {
         awaiting_confirmation, held, confirmed, rejected, cancelled, expired, payment_proposed, payment_ready,
         payment_submitting, payment_awaiting_bank, payment_executing, payment_unknown, payment_settled,
         payment_returned, payment_failed, payment_expired, payment_disputed, rejected_payee_unknown,
-        rejected_payee_frozen, rejected_currency_not_served, rejected_above_low_value_limit,
+        rejected_payee_frozen, rejected_currency_not_served, rejected_above_low_value_limit, rejected_passkey_too_new,
+        rejected_above_own_limit, rejected_account_locked,
         rejected_above_order_limit, rejected_too_many_open, rejected_limit_reached, rejected_already_edited,
         rejected_too_old, rejected_too_many_wrong_answers, rejected_self_payment, cancelled_payer,
         cancelled_cancel_order, cancelled_edit, cancelled_deletion, cancelled_unlinked,
@@ -88,9 +90,34 @@ language_file! {
         currency_conflict, recipient_missing, recipient_invalid, recipient_ambiguous, recipient_self,
         too_many_recipients, split_conflict, share_too_small, reply_unknown, reply_code,
     }
+    passkey: Passkeys {
+        add, add_title, add_lead, add_wait, added_title, added_lead, go, refused, unsupported, needs_script,
+    }
+    confirm: Confirm {
+        title, lead, total, payee, payer, account, campaign, reference, public, public_named, public_hidden, asked_at,
+        until, phrase, yes, no, not_me, passkey_lost, passkey_lost_go, over_title, over_lead, over_go,
+    }
+    not_me: NotMe {
+        title, lead, report, back, done_title, done_lead, done_next,
+    }
+    me: Me {
+        title, enter_title, enter_lead, enter, lost, lost_go, locked, open, open_none, takes_passkey, history,
+        history_none, bank_waits, not_me, limits, limit_person, limit_organisation, limit_day, limit_code, limit_codes,
+        limit_count, limit_strong, of, settings, leave,
+    }
+    settings: Settings {
+        title, back, save, remove, phrase, phrase_label, phrase_hint, language, language_label, limits, limit_order,
+        limit_day, limits_hint, raise, no_limit, passkeys, passkey_since, passkey_this, passkey_new, accounts, unlink,
+        account_add, banks, pays, pay_from, disconnect, bank_which, bank_add, data, export, erase,
+    }
+    erase: Erase {
+        title, lead, goes, stays, open, sure, export, erase, back, done_title, done_lead,
+    }
     errors: Errors {
         title, back, not_found, bad_request, bad_phrase, bad_bank, wrong_step, stale, no_session, bank_silent,
-        bad_account, too_often, too_large, too_slow, forbidden, unavailable, broken,
+        bad_account, too_often, too_large, too_slow, forbidden, unavailable, broken, not_entered,
+        ceremony_gone, not_verified, not_waiting, order_changed, passkey_too_new, no_passkey, not_yours, last_one,
+        too_many, under_way, unreadable, no_passkeys_here,
     }
 }
 

@@ -8,7 +8,7 @@ use obole::clock::{Timestamp, later};
 use obole::ids::OrderId;
 use obole::order::state::LimitKind;
 use obole::order::{
-    Answer, BankSaid, CancelledBy, Decision, Event, Hold, Order, OrderState, Payment, PaymentState, Policy, Rail, Rejection,
+    Answer, BankSaid, CancelledBy, Decision, Event, Hold, Means, Order, OrderState, Payment, PaymentState, Policy, Rail, Rejection,
     Resolution, decide,
 };
 use obole::people::Language;
@@ -84,7 +84,7 @@ fn with_state(state: OrderState) -> Order {
 fn order_states() -> Vec<(&'static str, Order)> {
     let (at, until) = (start(), later_by(600));
     let digest = draft(&[1000]).digest().unwrap();
-    let asked = OrderState::AwaitingConfirmation { until, salt: "s".into(), digest: digest.clone(), wrong_answers: 0 };
+    let asked = OrderState::AwaitingConfirmation { until, salt: "s".into(), digest: digest.clone(), wrong_answers: 0, by: Means::Code };
     let states = [
         OrderState::AwaitingPayer { until },
         OrderState::AwaitingPayee { until },

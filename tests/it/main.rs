@@ -8,6 +8,8 @@ mod lifecycle;
 mod order;
 
 #[cfg(feature = "service")]
+mod account;
+#[cfg(feature = "service")]
 mod audit;
 #[cfg(feature = "service")]
 mod bank;

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
+use super::super::account;
 use super::super::changes::{self, Change};
 use super::super::desk::Desk;
 use super::super::task::Task;
 use super::{Act, Operator};
-use crate::ids::{ChangeId, EffectId, OrderId};
+use crate::ids::{ChangeId, EffectId, OrderId, PersonId};
+use crate::messages::Message;
 use crate::order::{Effect, Event, Hold, Order, OrderState, Resolution};
 use crate::store::StoreError;
 
@@ -28,6 +30,7 @@ pub(in crate::app) async fn act(desk: &mut Desk<'_>, by: &Operator, act: &Act) -
         Act::CloseCall { call, note } => close_call(desk, by, call, note).await,
         Act::HoldPayee { payee, note } => hold_payee(desk, by, payee, note).await,
         Act::ReleasePayee { payee, note } => release_payee(desk, by, payee, note).await,
+        Act::ReleasePerson { person, note } => release_person(desk, by, person, note).await,
         Act::Approve { change } => approve(desk, by, change).await,
     }
 }
@@ -38,7 +41,8 @@ fn note(act: &Act) -> Option<&str> {
         | Act::ResolvePayment { note, .. }
         | Act::CloseCall { note, .. }
         | Act::HoldPayee { note, .. }
-        | Act::ReleasePayee { note, .. } => Some(note),
+        | Act::ReleasePayee { note, .. }
+        | Act::ReleasePerson { note, .. } => Some(note),
         Act::ReleaseOrder { .. } | Act::Approve { .. } => None,
     }
 }
@@ -181,6 +185,21 @@ async fn release_payee(desk: &mut Desk<'_>, by: &Operator, slug: &str, note: &st
     let detail = json!({ "change": id, "note": note, "frozen_because": row.frozen_why }).to_string();
     desk.tx.write_act(by.as_str(), "release_proposed", &format!("payee:{slug}"), detail, desk.now).await?;
     Ok(Ok(format!("proposed as change {id}; payee:{slug} stays frozen until another operator approves it")))
+}
+
+/// Whoever was locked by their own word may order again, and hears so.
+async fn release_person(desk: &mut Desk<'_>, by: &Operator, person: &PersonId, note: &str) -> Outcome {
+    let subject = format!("person:{person}");
+    if !desk.tx.unlock_person(person).await? {
+        return Ok(Err(format!("{subject} is not locked")));
+    }
+    desk.tx.write_act(by.as_str(), "person_released", &subject, json!({ "note": note }).to_string(), desk.now).await?;
+    let calls = desk.tx.open_calls(None, i64::MAX).await?;
+    let about = |data: &str| data.contains(subject.as_str());
+    let answered: Vec<&EffectId> = calls.iter().filter(|call| about(&call.data)).map(|call| &call.id).collect();
+    desk.tx.close_calls(&answered, &format!("resolved by {by}")).await?;
+    account::tell(desk, person, &Message::Unlocked).await?;
+    Ok(Ok(format!("{subject} may order payments again")))
 }
 
 async fn approve(desk: &mut Desk<'_>, by: &Operator, id: &ChangeId) -> Outcome {

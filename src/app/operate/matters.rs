@@ -6,6 +6,7 @@ use super::super::App;
 use super::super::changes::Change;
 use super::super::task::Task;
 use crate::clock::Timestamp;
+use crate::ids::PersonId;
 use crate::order::{Effect, Hold, Order, OrderState, PaymentState};
 use crate::store::StoreError;
 use crate::store::operators::{ChangeRow, OpenCall, PayeeRow};
@@ -26,6 +27,8 @@ pub enum MatterKind {
     FrozenPayee,
     /// A change needs two operators.
     Change,
+    /// Nothing is taken from somebody's account, since they said that something was not theirs.
+    LockedPerson,
 }
 
 impl MatterKind {
@@ -38,6 +41,7 @@ impl MatterKind {
             MatterKind::Disputed => "disputed payment",
             MatterKind::FrozenPayee => "frozen payee",
             MatterKind::Change => "proposed change",
+            MatterKind::LockedPerson => "locked person",
         }
     }
 }
@@ -75,6 +79,7 @@ pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
     let held = tx.all_held_orders(MOST).await?;
     matters.extend(tx.read_orders(&held.iter().collect::<Vec<_>>()).await?.iter().filter_map(of_held));
     matters.extend(tx.payee_rows(true).await?.iter().map(of_payee));
+    matters.extend(tx.locked_people(MOST).await?.iter().map(|(person, since)| of_person(person, *since)));
     for row in tx.open_changes().await? {
         matters.push(of_change(&row)?);
     }
@@ -131,6 +136,13 @@ fn of_payee(row: &PayeeRow) -> Matter {
     let what = format!("{}: {why}", row.payee.legal_name);
     let can = vec![format!("release {id} --note …")];
     Matter { kind: MatterKind::FrozenPayee, id, order: None, payment: None, since: row.frozen_at, what, can }
+}
+
+fn of_person(person: &PersonId, since: Timestamp) -> Matter {
+    let id = format!("person:{person}");
+    let what = "they said that something was not theirs; nothing is taken from their account".to_owned();
+    let can = vec![format!("release {id} --note …")];
+    Matter { kind: MatterKind::LockedPerson, id, order: None, payment: None, since: Some(since), what, can }
 }
 
 fn of_change(row: &ChangeRow) -> Result<Matter, StoreError> {

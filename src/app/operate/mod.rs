@@ -23,7 +23,7 @@ use super::App;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use super::reconcile::{self, Reconciliation};
 use crate::crash::crash_point;
-use crate::ids::{ChangeId, EffectId, OrderId};
+use crate::ids::{ChangeId, EffectId, OrderId, PersonId};
 use crate::order::Resolution;
 use crate::store::StoreError;
 
@@ -132,6 +132,13 @@ pub enum Act {
         /// Because.
         note: String,
     },
+    /// Let a person's orders be paid again, who had said that something was not theirs.
+    ReleasePerson {
+        /// Whom.
+        person: PersonId,
+        /// What was found.
+        note: String,
+    },
     /// Approve a change; with the second operator it takes effect.
     Approve {
         /// Which.
@@ -144,7 +151,11 @@ impl Act {
     pub(super) fn order(&self) -> Option<&OrderId> {
         match self {
             Act::HoldOrder { order, .. } | Act::ReleaseOrder { order } | Act::ResolvePayment { order, .. } => Some(order),
-            Act::CloseCall { .. } | Act::HoldPayee { .. } | Act::ReleasePayee { .. } | Act::Approve { .. } => None,
+            Act::CloseCall { .. }
+            | Act::HoldPayee { .. }
+            | Act::ReleasePayee { .. }
+            | Act::ReleasePerson { .. }
+            | Act::Approve { .. } => None,
         }
     }
 }

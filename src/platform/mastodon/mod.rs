@@ -139,6 +139,15 @@ impl Platform for Mastodon {
         self.windows.clone()
     }
 
+    /// The instance's own composer. One that does not know `visibility` shows a draft that its author still has to make private. It serves
+    /// people of this instance only: nobody else's instance
+    /// is known before they have written.
+    fn message_link(&self, text: &str) -> Option<String> {
+        let mut link = self.http.base().join("/share").ok()?;
+        link.query_pairs_mut().append_pair("text", text).append_pair("visibility", "direct");
+        Some(link.to_string())
+    }
+
     async fn listen(&self, from: Option<Cursor>, events: mpsc::Sender<Batch>) -> Result<(), ListenError> {
         let listening = stream::Listening {
             http: &self.http,

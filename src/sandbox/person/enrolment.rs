@@ -164,7 +164,7 @@ impl Person {
                     let sender = state.candidate.context("Obole does not say who sent the code")?.handle;
                     session.say(self.is_called(&sender)).await?
                 }
-                "done" => return Ok(Enrolled::Linked),
+                "done" | "connected" => return Ok(Enrolled::Linked),
                 "abandoned" => return Ok(Enrolled::Abandoned(state.reason.unwrap_or_default())),
                 other => bail!("an enrolment stands at {other:?}, which means nothing to this person"),
             };

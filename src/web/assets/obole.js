@@ -58,6 +58,48 @@ if (trial) {
   });
 }
 
+// Passkeys: the server's challenge to the browser, and its answer back. Bytes travel as base64url.
+const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+const text = (bytes) => bytes && btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+const post = async (address, body, type) => {
+  const headers = { Accept: "application/json", ...(type && { "Content-Type": type }) };
+  const answer = await fetch(address, { method: "POST", headers, body });
+  const told = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(told.message), { said: told.message });
+  return told;
+};
+async function sign(make, { publicKey }) {
+  const known = (list) => list?.map((one) => ({ ...one, id: bytes(one.id) }));
+  const asked = { ...publicKey, challenge: bytes(publicKey.challenge) };
+  if (make) {
+    asked.user = { ...asked.user, id: bytes(asked.user.id) };
+    asked.excludeCredentials = known(asked.excludeCredentials);
+  } else asked.allowCredentials = known(asked.allowCredentials);
+  const { id, rawId, type, response } = await (make ? navigator.credentials.create({ publicKey: asked }) : navigator.credentials.get({ publicKey: asked }));
+  const told = make
+    ? { attestationObject: text(response.attestationObject) }
+    : { authenticatorData: text(response.authenticatorData), signature: text(response.signature), userHandle: text(response.userHandle) ?? null };
+  return { id, rawId: text(rawId), type, response: { ...told, clientDataJSON: text(response.clientDataJSON) } };
+}
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [button, said] = [form.querySelector("button"), form.querySelector(".said")];
+    button.disabled = true;
+    said.textContent = "";
+    try {
+      if (!navigator.credentials || !window.PublicKeyCredential) throw Object.assign(new Error(), { said: form.dataset.unsupported });
+      const { ceremony, options } = await post(`${form.action}/begin`, new URLSearchParams(new FormData(form)));
+      const answer = await sign(form.dataset.passkey === "make", options);
+      const { next } = await post(form.action, JSON.stringify({ ceremony, answer }), "application/json");
+      location.assign(next);
+    } catch (error) {
+      said.textContent = error.said ?? form.dataset.refused;
+      button.disabled = false;
+    }
+  });
+}
+
 // An enrolment that waits for a private message goes on when it has come.
 const waiting = document.querySelector("[data-await-step]");
 if (waiting) {

@@ -10,7 +10,7 @@ use crate::people::enrolment::{Candidate, Enrolment, Step};
 /// Where an enrolment stands. What does not belong to the step is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct EnrolmentState {
-    /// `none`, `awaiting_consent`, `choosing_account`, `awaiting_code`, `awaiting_word`, `done` or `abandoned`.
+    /// `none`, `awaiting_consent`, `choosing_account`, `awaiting_code`, `awaiting_word`, `connected`, `done` or `abandoned`.
     pub step: &'static str,
     /// The bank's page where the person agrees.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,7 @@ impl EnrolmentState {
                 sender: Some(sender(candidate)),
                 ..at
             },
+            Step::Connected { .. } => at,
             Step::Done { handle, .. } => EnrolmentState { handle: Some(handle.clone()), ..at },
             Step::Abandoned { reason } => EnrolmentState { reason: Some(reason.clone()), ..at },
         }
@@ -86,6 +87,19 @@ pub(super) fn bots(app: &App) -> Vec<AccountName> {
     let mut bots: Vec<_> = app.platforms.values().map(bot).collect();
     bots.sort_by(|one, other| one.platform.cmp(&other.platform));
     bots
+}
+
+/// What to write to us on each platform, ready to be sent: the platform, the whole text, and a link that opens it as a private message
+/// where the platform has such links.
+pub(super) fn messages_with(app: &App, code: &str) -> Vec<(String, String, Option<String>)> {
+    let mut platforms: Vec<_> = app.platforms.values().collect();
+    platforms.sort_by_key(|platform| platform.name());
+    let message = |platform: &&std::sync::Arc<dyn crate::platform::Platform>| {
+        let text = format!("@{} {code}", platform.bot().handle);
+        let link = platform.message_link(&text);
+        (platform.name().to_string(), text, link)
+    };
+    platforms.iter().map(message).collect()
 }
 
 /// Names the account that sent the code by what never changes, so that a yes is about exactly this one.

@@ -8,6 +8,7 @@
 //! | `POST /enrol/account` `iban` | chooses one of several accounts |
 //! | `POST /enrol/code` | a fresh code |
 //! | `POST /enrol/word` `mine=yes\|no`, `sender`? | says whether the account that sent the code is one's own |
+//! | `POST /enrol/passkey/begin`, `/enrol/passkey` | a passkey for whoever has just been linked here |
 //!
 //! The session is a random token in a cookie. With `Accept: application/json` and no HTML in it, all of them answer
 //! [`json::EnrolmentState`] instead of a page or a redirect; `GET /enrol?after=STEP&seconds=N` then holds its answer until the enrolment
@@ -34,7 +35,9 @@ pub use json::{AccountName, EnrolmentState};
 
 use super::Web;
 use super::failure::Failure;
+use super::passkey::{New, challenge, go_on};
 use super::visitor::{Visitor, address};
+use crate::app::account::{self, Act, ceremony};
 use crate::app::enrol::{self, SessionToken};
 use crate::iban::Iban;
 use crate::ids::BankName;
@@ -76,6 +79,8 @@ pub(super) struct Wait {
     seconds: u64,
     /// Shows the first form, whatever there is.
     again: Option<String>,
+    /// A passkey was just added.
+    passkey: Option<String>,
 }
 
 /// `GET /enrol`
@@ -85,6 +90,9 @@ pub(super) async fn show(
     headers: HeaderMap,
     Query(wait): Query<Wait>,
 ) -> Result<Response, Failure> {
+    if wait.passkey.is_some() && !visitor.wants_json {
+        return Ok(pages::passkey_added(&state, &visitor).into_response());
+    }
     let mut found = find(&state, &headers).await?;
     if wait.again.is_some() {
         found = None;
@@ -140,13 +148,46 @@ pub(super) async fn begin(State(state): State<Arc<Web>>, visitor: Visitor, reque
     };
     state.beginners.admit(address)?;
     let (token, enrolment) = enrol::begin(&state.app, &bank, language, &phrase).await?;
-    let mut response = match &enrolment.step {
-        Step::AwaitingConsent { authorise_at, .. } if !visitor.wants_json && is_known_bank(&state, authorise_at) => {
+    let mut response =
+        if visitor.wants_json { answered(&state, &visitor, &enrolment) } else { lead_to_bank(&state, &enrolment) };
+    set_cookie(&mut response, &token, &state.app.public_url);
+    Ok(response)
+}
+
+/// To the bank's own page at once, where a form may lead there; else to the page that links to it.
+pub(super) fn lead_to_bank(state: &Web, enrolment: &Enrolment) -> Response {
+    match &enrolment.step {
+        Step::AwaitingConsent { authorise_at, .. } if is_known_bank(state, authorise_at) => {
             Redirect::to(authorise_at).into_response()
         }
-        _ => answered(&state, &visitor, &enrolment),
-    };
-    set_cookie(&mut response, &token, &state.app.public_url);
+        _ => Redirect::to("/enrol").into_response(),
+    }
+}
+
+/// Has the browser remember an enrolment that was begun elsewhere.
+pub(super) fn set_enrolment(response: &mut Response, token: &SessionToken, state: &Web) {
+    set_cookie(response, token, &state.app.public_url);
+}
+
+/// `POST /enrol/passkey/begin`: for whoever has just been linked in this browser; that is what vouches for the first passkey, and for a
+/// new one after all were lost.
+pub(super) async fn begin_adding_passkey(State(state): State<Arc<Web>>, headers: HeaderMap) -> Result<Response, Failure> {
+    let enrolment = needed(&state, &headers).await?;
+    let Step::Done { person, .. } = &enrolment.step else { return Err(Failure::WrongStep) };
+    Ok(challenge(ceremony::begin_adding(&state.app, person, &enrolment.session).await?))
+}
+
+/// `POST /enrol/passkey`
+pub(super) async fn add_passkey(
+    State(state): State<Arc<Web>>,
+    headers: HeaderMap,
+    Json(new): Json<New>,
+) -> Result<Response, Failure> {
+    let enrolment = needed(&state, &headers).await?;
+    account::perform(&state.ledger, Act::AddPasskey { binding: enrolment.session, made: new.into() }).await?;
+    let mut response = go_on("/enrol?passkey=added");
+    // It vouches for one.
+    clear_cookie(&mut response, &state.app.public_url);
     Ok(response)
 }
 
@@ -270,7 +311,7 @@ fn only_bank(state: &Web) -> Result<BankName, Failure> {
     }
 }
 
-fn safe_phrase(typed: &str) -> Result<String, Failure> {
+pub(super) fn safe_phrase(typed: &str) -> Result<String, Failure> {
     let phrase = typed.trim();
     let bad = |c: char| c.is_control() || matches!(c, '@' | '＠' | '﹫');
     if PHRASE_CHARACTERS.contains(&phrase.chars().count()) && !phrase.contains(bad) {

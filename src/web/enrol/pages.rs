@@ -1,15 +1,20 @@
 //! The pages of an enrolment, one for each step.
 
 use axum::response::Html;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
+use qrcode::QrCode;
+use qrcode::render::svg;
 
-use super::json::{bots, sender};
+use super::json::{bots, messages_with, sender};
 use crate::app::enrol::shown_code;
 use crate::clock::Timestamp;
 use crate::iban::Iban;
 use crate::people::Language;
+use crate::messages::hours;
 use crate::people::enrolment::{Candidate, Enrolment, Step};
+use crate::store::Ground;
 use crate::web::Web;
+use crate::web::passkey::{Ceremony, form};
 use crate::web::shell::{Page, document, name_of, time_of_day};
 use crate::web::visitor::Visitor;
 use crate::web::words::{Enrol, Texts, fill, texts};
@@ -30,7 +35,8 @@ pub(super) fn page(state: &Web, visitor: &Visitor, enrolment: Option<&Enrolment>
             return document(&page.reloading(RELOAD_SECONDS), &body);
         }
         Step::AwaitingWord { candidate, .. } => word(words, candidate),
-        Step::Done { handle, .. } => done(all, handle),
+        Step::Connected { iban, .. } => connected(words, iban),
+        Step::Done { handle, .. } => done(state, all, visitor.language, handle),
         Step::Abandoned { reason } => abandoned(words, reason),
     };
     document(&page, &body)
@@ -103,6 +109,7 @@ fn choice(words: &Enrol, accounts: &[Iban]) -> Markup {
 fn code(state: &Web, words: &Enrol, enrolment: &Enrolment, until: Timestamp) -> Markup {
     let shown = shown_code(&state.app, enrolment);
     let shown = shown.as_ref().map_or("", |code| code.as_str());
+    let messages = messages_with(&state.app, shown);
     html! {
         (step(words, 2))
         h1 { (words.code_title) }
@@ -116,6 +123,16 @@ fn code(state: &Web, words: &Enrol, enrolment: &Enrolment, until: Timestamp) -> 
             span.quiet { (words.code_label) }
             output #code { (shown) }
             button type="button" data-copy="code" { (words.code_copy) }
+        }
+        @for (_, text, link) in &messages {
+            @if let Some(link) = link.as_ref().filter(|_| state.ground == Ground::Production) {
+                p { a.button href=(link) rel="noreferrer" { (words.code_link) } }
+            }
+            details {
+                summary { (words.code_square) }
+                (square(text, &words.code_square))
+                p.hint { (words.code_square_hint) }
+            }
         }
         p role="status" data-await-step="awaiting_code" { (words.code_waiting) }
         p.quiet { (fill(&words.code_until, &[("time", &time_of_day(until))])) }
@@ -140,13 +157,51 @@ fn word(words: &Enrol, candidate: &Candidate) -> Markup {
     }
 }
 
-fn done(all: &Texts, handle: &str) -> Markup {
+fn connected(words: &Enrol, iban: &Iban) -> Markup {
+    html! {
+        h1 { (words.connected_title) }
+        p.lead.good { (fill(&words.connected_lead, &[("iban", &iban.masked())])) }
+        p { a.button.primary href="/me/settings" { (words.connected_next) } }
+    }
+}
+
+fn done(state: &Web, all: &Texts, language: Language, handle: &str) -> Markup {
     let words = &all.enrol;
+    let cool_off = state.app.timing.cool_off.as_secs().div_ceil(60 * 60);
     html! {
         h1 { (words.done_title) }
         p.lead.good { (fill(&words.done_lead, &[("handle", &format!("@{handle}"))])) }
-        p { a.button.primary href="/" { (words.done_next) } }
+        @if state.app.passkeys.is_some() {
+            section.card {
+                h2 { (all.passkey.add_title) }
+                p { (all.passkey.add_lead) }
+                @if cool_off > 0 { p.hint { (fill(&all.passkey.add_wait, &[("hours", &hours(language, cool_off))])) } }
+                (form(all, Ceremony::Make, "/enrol/passkey", &all.passkey.add, &html! {}))
+            }
+        }
+        p { a.button href="/" { (words.done_next) } }
     }
+}
+
+/// What somebody sees who has just added a passkey.
+pub(super) fn passkey_added(state: &Web, visitor: &Visitor) -> Html<String> {
+    let all = texts(visitor.language);
+    let body = html! {
+        h1 { (all.passkey.added_title) }
+        p.lead.good { (all.passkey.added_lead) }
+        p { a.button.primary href="/me" { (all.passkey.go) } }
+        p { a.button href="/" { (all.enrol.done_next) } }
+    };
+    document(&Page::new(visitor, &all.passkey.added_title, state.ground), &body)
+}
+
+/// A text as a square that a phone's camera reads.
+fn square(text: &str, label: &str) -> Markup {
+    let Ok(code) = QrCode::new(text.as_bytes()) else { return html! {} };
+    let drawn = code.render::<svg::Color<'_>>().min_dimensions(160, 160).build();
+    // Inside a page it goes without its own heading.
+    let drawn = drawn.split_once("?>").map_or(drawn.as_str(), |(_, drawing)| drawing).to_owned();
+    html! { div.square role="img" aria-label=(label) { (PreEscaped(drawn)) } }
 }
 
 fn abandoned(words: &Enrol, reason: &str) -> Markup {

@@ -220,8 +220,8 @@ impl TestApp {
         self.serving.as_ref().unwrap().ledger()
     }
 
-    /// A payer with an account at the bank, enrolled by a private message.
-    pub(crate) async fn enrols(&self, name: &str, language: Language) {
+    /// A payer with an account at the bank, enrolled by a private message. Gives what the browser keeps of it.
+    pub(crate) async fn enrols(&self, name: &str, language: Language) -> enrol::SessionToken {
         let person = self.world.person(name);
         if self.world.bank.accounts_of(name).is_ok_and(|accounts| accounts.is_empty()) || self.world.bank.accounts_of(name).is_err()
         {
@@ -242,6 +242,7 @@ impl TestApp {
         let done = enrol::say(&self.app, self.ledger(), shown, true).await.unwrap();
         assert!(matches!(done.step, Step::Done { .. }), "{done:?}");
         assert!(self.app.is_linked(&PlatformName::from(TOWN), &obole::ids::AccountId(person.id.to_string())).await.unwrap());
+        token
     }
 
     /// Writes a post that everybody sees.
