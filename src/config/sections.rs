@@ -17,6 +17,7 @@ use crate::order::{Limits, Timing};
 use crate::people::Class;
 use crate::people::screening::SanctionsList;
 use crate::platform::Window;
+use crate::platform::bluesky::BlueskyConfig;
 use crate::store::Location;
 
 /// A production configuration.
@@ -92,6 +93,8 @@ pub struct SecretsSection {
 pub enum PlatformSection {
     /// `kind = "mastodon"`.
     Mastodon(MastodonSection),
+    /// `kind = "bluesky"`.
+    Bluesky(BlueskyConfig),
 }
 
 /// A connection to a Mastodon instance.

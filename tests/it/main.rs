@@ -14,6 +14,8 @@ mod bank;
 #[cfg(feature = "service")]
 mod bench;
 #[cfg(feature = "service")]
+mod bluesky;
+#[cfg(feature = "service")]
 mod browser;
 #[cfg(feature = "service")]
 mod directory;
