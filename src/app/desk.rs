@@ -193,7 +193,7 @@ impl<'a> Desk<'a> {
     }
 
     fn policy_of(&self, order: &Order) -> Policy {
-        self.app.policy_at(order.payer.as_ref().map(|payer| &payer.bank))
+        self.app.policy_of(order)
     }
 
     /// Why an order that would be asked about, or has just been answered, has to wait.

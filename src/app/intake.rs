@@ -322,7 +322,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
 pub fn language_platform(network: Network) -> language::Platform {
     match network {
         Network::X => language::Platform::X,
-        Network::Mastodon => language::Platform::Mastodon,
+        // Handles are `user` or `user@domain`, as `docs/platforms.md` says.
+        Network::Mastodon | Network::Webhook => language::Platform::Mastodon,
         Network::Bluesky => language::Platform::Bluesky,
         Network::Nostr => language::Platform::Nostr,
     }

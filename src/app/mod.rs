@@ -192,11 +192,20 @@ impl App {
     /// The rules for an order that is paid from an account at this bank. A bank that is not configured any more promises nothing.
     pub fn policy_at(&self, bank: Option<&BankName>) -> Policy {
         let limits = self.limits.now().limits.clone();
-        let mut policy = Policy { limits, timing: self.timing.clone(), rail: Rail::default() };
+        let mut policy = Policy { limits, timing: self.timing.clone(), ..Policy::default() };
         if let Some(bank) = bank.and_then(|name| self.banks.get(name)) {
             let Capabilities { look_up_horizon, key_life, .. } = bank.capabilities();
             policy.rail = Rail { look_up_horizon: *look_up_horizon, key_life: *key_life };
         }
+        policy
+    }
+
+    /// The rules for an order: those of its payer's bank, and those of the platform it came from. A platform that is not configured
+    /// any more vouches for nothing.
+    pub fn policy_of(&self, order: &crate::order::Order) -> Policy {
+        let mut policy = self.policy_at(order.payer.as_ref().map(|payer| &payer.bank));
+        let platform = self.platforms.get(&order.source.platform);
+        policy.source_can_be_forged = platform.is_none_or(|platform| platform.network().operator_can_forge());
         policy
     }
 }

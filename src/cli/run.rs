@@ -26,6 +26,7 @@ use crate::order::Policy;
 use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
 use crate::platform::bluesky::Bluesky;
+use crate::platform::webhook::Webhook;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
 use crate::store::{Ground, Location, Store};
@@ -186,6 +187,9 @@ async fn connect_platforms(config: &Config) -> anyhow::Result<Vec<Arc<dyn Platfo
 
 pub(super) async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> anyhow::Result<Arc<dyn Platform>> {
     match section {
+        PlatformSection::Webhook(config) => {
+            Ok(Arc::new(Webhook::new(config.clone(), name.clone()).map_err(|why| anyhow::anyhow!(why))?))
+        }
         PlatformSection::Bluesky(config) => Ok(Arc::new(Bluesky::connect(config.clone(), name.clone()).await?)),
         PlatformSection::Mastodon(section) => {
             let base_url = section.base_url.as_str().trim_end_matches('/').to_owned();

@@ -12,9 +12,10 @@ use super::sections::{MastodonSection, PlatformSection};
 use crate::ids::PlatformName;
 use crate::platform::Window;
 use crate::platform::bluesky::BlueskyConfig;
+use crate::platform::webhook::{Webhook, WebhookConfig};
 
 /// What a connection can be.
-const KINDS: [&str; 2] = ["mastodon", "bluesky"];
+const KINDS: [&str; 3] = ["mastodon", "bluesky", "webhook"];
 
 pub(super) fn platforms(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<PlatformName, PlatformSection>> {
     let named = reader.named(root, "platforms");
@@ -26,6 +27,7 @@ pub(super) fn platforms(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outc
         let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &KINDS).map(|()| kind.to_owned()));
         let platform = match kind.as_ref().map_or("mastodon", |(kind, _)| kind.as_str()) {
             "bluesky" => bluesky(reader, &mut section).map(PlatformSection::Bluesky),
+            "webhook" => webhook(reader, &mut section, &name).map(PlatformSection::Webhook),
             // Without a kind, the keys of the one that is most common are checked, so that their mistakes are found too.
             _ => mastodon(reader, &mut section).map(PlatformSection::Mastodon),
         };
@@ -81,10 +83,7 @@ fn mastodon(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Masto
 
 fn bluesky(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<BlueskyConfig> {
     let service = reader.or(section, "service", Form::Text, Url::parse("https://bsky.social").ok(), |text| web_address(text).map(Some));
-    let identifier = reader.required(section, "identifier", Form::Text, |text| match not_blank(text)? {
-        text if text.starts_with('@') => Err("has to be written without its at sign".to_owned()),
-        text => Ok(text.to_ascii_lowercase()),
-    });
+    let identifier = reader.required(section, "identifier", Form::Text, handle);
     let app_password = required_secret(reader, section, "app_password", "app_password_file");
     let jetstreams = reader.optional(section, "jetstreams", Form::Text, |text| {
         let all: Vec<&str> = text.split([',', ' ']).filter(|address| !address.is_empty()).collect();
@@ -109,6 +108,40 @@ fn bluesky(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Bluesk
     set(&mut config.silence, silence?);
     set(&mut config.poll, poll?);
     Ok(config)
+}
+
+fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>, name: &str) -> Outcome<WebhookConfig> {
+    let url = reader.required(section, "url", Form::Text, web_address);
+    let secret = required_secret(reader, section, "secret", "secret_file");
+    let previous_secret = reader.secret(section, "previous_secret", "previous_secret_file");
+    let bot_id = reader.required(section, "bot_id", Form::Text, not_blank);
+    let bot_handle = reader.required(section, "bot_handle", Form::Text, handle);
+    let dm_characters = reader.optional(section, "dm_characters", Form::Whole, at_least_one);
+    let send_windows = windows(reader, section);
+    let connect_timeout = reader.optional(section, "connect_timeout_seconds", Form::Whole, seconds);
+    let request_timeout = reader.optional(section, "request_timeout_seconds", Form::Whole, seconds);
+    let mut config = WebhookConfig::new(url?.0.as_str(), secret?, bot_id?.0, bot_handle?.0);
+    config.previous_secret = previous_secret?.map(|(secret, _)| secret);
+    if let Some((characters, _)) = dm_characters? {
+        config.dm_characters = usize::try_from(characters).unwrap_or(usize::MAX);
+    }
+    config.windows = send_windows?;
+    set(&mut config.connect_timeout, connect_timeout?);
+    set(&mut config.request_timeout, request_timeout?);
+    // The shape of the secrets is the connection's own business; it says what is wrong with them.
+    if let Err(why) = Webhook::new(config.clone(), PlatformName::from(name)) {
+        return Err(reader.note(&section.place, format!("cannot be used: {why}"), None));
+    }
+    Ok(config)
+}
+
+/// A handle without its at sign.
+fn handle(text: &str) -> Result<String, String> {
+    match not_blank(text)? {
+        text if text.starts_with(['@', '＠']) => Err("has to be written without its at sign".to_owned()),
+        text if text.chars().any(char::is_whitespace) => Err("has a space in it".to_owned()),
+        text => Ok(text.to_ascii_lowercase()),
+    }
 }
 
 /// What is configured, in place of the default.

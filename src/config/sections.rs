@@ -18,6 +18,7 @@ use crate::people::Class;
 use crate::people::screening::SanctionsList;
 use crate::platform::Window;
 use crate::platform::bluesky::BlueskyConfig;
+use crate::platform::webhook::WebhookConfig;
 use crate::store::Location;
 
 /// A production configuration.
@@ -95,6 +96,8 @@ pub enum PlatformSection {
     Mastodon(MastodonSection),
     /// `kind = "bluesky"`.
     Bluesky(BlueskyConfig),
+    /// `kind = "webhook"`.
+    Webhook(WebhookConfig),
 }
 
 /// A connection to a Mastodon instance.

@@ -160,9 +160,17 @@ pub struct Policy {
     pub timing: Timing,
     /// The rail of the order's payer.
     pub rail: Rail,
+    /// Whoever operates the platform of the order could have written the order and could write its confirmation.
+    pub source_can_be_forged: bool,
 }
 
 impl Policy {
+    /// Whether a code in a private message may confirm an order at all, whatever its sum. Where it may not, only a strong confirmation
+    /// does: a passkey's, or the bank's own.
+    pub fn code_may_confirm(&self) -> bool {
+        !self.source_can_be_forged
+    }
+
     /// Whether a payment first handed over at `submitted_at` has been asked about for as long as asking can help.
     pub fn asked_long_enough(&self, submitted_at: Timestamp, now: Timestamp) -> bool {
         later(submitted_at, self.timing.look_up_horizon.min(self.rail.look_up_horizon)) <= now

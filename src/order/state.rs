@@ -185,6 +185,8 @@ pub enum Rejection {
     TooManyWrongAnswers,
     /// The payee is the payer.
     SelfPayment,
+    /// On this platform a code confirms nothing, and there is no other confirmation yet.
+    StrongConfirmationNeeded,
 }
 
 impl Rejection {
@@ -202,6 +204,7 @@ impl Rejection {
             Rejection::TooOld => "too_old",
             Rejection::TooManyWrongAnswers => "too_many_wrong_answers",
             Rejection::SelfPayment => "self_payment",
+            Rejection::StrongConfirmationNeeded => "strong_confirmation_needed",
         }
     }
 }

@@ -173,6 +173,9 @@ impl Decision {
         if let Err(reason) = policy.limits.check(&self.order) {
             return self.reject(reason, now);
         }
+        if !policy.code_may_confirm() {
+            return self.reject(Rejection::StrongConfirmationNeeded, now);
+        }
         let own = self.order.payer.as_ref().map(|payer| &payer.iban);
         if self.order.payments.iter().any(|payment| Some(&payment.payee.iban) == own) {
             return self.reject(Rejection::SelfPayment, now);

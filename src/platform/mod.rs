@@ -26,13 +26,16 @@ mod call;
 pub mod check;
 pub mod fake;
 pub mod health;
+pub mod inbound;
 pub mod mastodon;
 mod own_name;
 pub mod recorded;
+pub mod webhook;
 pub mod x;
 
 pub use check::{Finding, Verdict};
 pub use health::Health;
+pub use inbound::Inbound;
 
 /// Which network a connection speaks to. The order language knows the handle's shape by it, and the payment key contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +48,8 @@ pub enum Network {
     Bluesky,
     /// Nostr.
     Nostr,
+    /// Whatever somebody has connected by signed calls: a bank's own app, a messenger's bot.
+    Webhook,
 }
 
 impl Network {
@@ -55,6 +60,16 @@ impl Network {
             Network::Mastodon => "mastodon",
             Network::Bluesky => "bluesky",
             Network::Nostr => "nostr",
+            Network::Webhook => "webhook",
+        }
+    }
+
+    /// Whether whoever operates the connection could write both an order and its confirmation. A code in a private message then proves
+    /// nothing: each order needs a strong confirmation, a passkey's or the bank's own.
+    pub fn operator_can_forge(self) -> bool {
+        match self {
+            Network::Webhook => true,
+            Network::X | Network::Mastodon | Network::Bluesky | Network::Nostr => false,
         }
     }
 }
@@ -315,6 +330,11 @@ pub trait Platform: Send + Sync {
 
     /// How the connection has fared, for the console and for whoever watches. `None`: it is none that could fare badly.
     fn health(&self) -> Option<&Health> {
+        None
+    }
+
+    /// The way in for a platform that calls us. `None`: it is called.
+    fn inbound(&self) -> Option<&dyn Inbound> {
         None
     }
 

@@ -43,3 +43,5 @@ mod support;
 mod town;
 #[cfg(feature = "service")]
 mod web;
+#[cfg(feature = "service")]
+mod webhook;
