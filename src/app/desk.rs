@@ -195,10 +195,10 @@ impl<'a> Desk<'a> {
     }
 
     async fn policy_of(&mut self, order: &Order) -> Result<Policy, StoreError> {
-        let mut policy = self.app.policy_at(order.payer.as_ref().map(|payer| &payer.bank));
+        let mut policy = self.app.policy_of(order);
         // Asked for the few orders that a code is not enough for.
         let is_new = order.version == 0;
-        if (is_new || order.state.is_open()) && policy.limits.needs_passkey(order) {
+        if (is_new || order.state.is_open()) && policy.needs_passkey(order) {
             policy.passkey = self.passkey_of(order).await?;
         }
         Ok(policy)

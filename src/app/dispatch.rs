@@ -385,6 +385,7 @@ async fn after_sending(
         // than a payer who was never asked.
         Err(SendError::Unknown { why }) => again(pause, why),
         Err(SendError::Refused { why }) => Then::Dead(why),
+        Err(SendError::NoChannel { closed, why }) => Then::Dead(format!("no channel ({closed}): {why}")),
         Err(SendError::Credentials { why }) => {
             tracing::error!(lane, why, "the platform does not accept our credentials");
             Then::Again { due_at: later(app.clock.now(), CREDENTIALS_PAUSE), why }

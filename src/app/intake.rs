@@ -15,7 +15,7 @@ use super::confirm::{self, Word};
 use super::desk::{Addressee, Desk};
 use super::enrol;
 use super::ledger::Ledger;
-use super::task::{Task, hint_lane};
+use super::task::{OPERATOR_LANE, Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
 use crate::crash::crash_point;
 use crate::entropy::{Entropy, random_bytes};
@@ -24,7 +24,7 @@ use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading
 use crate::messages::Message;
 use crate::money::{Currency, Money};
 use crate::order::state::{OrderState, PaymentState, Rejection};
-use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
+use crate::order::{CancelledBy, Effect, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
 use crate::people::enrolment::EnrolmentCode;
 use crate::people::{Language, LinkedPayer, Payee};
 use crate::planted::planted;
@@ -140,6 +140,12 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
             }
             PlatformEvent::AccountChanged(account) => {
                 renamed.push(account);
+                continue;
+            }
+            PlatformEvent::Missed { from, until } => {
+                let what = format!("the posts of {name} from {from} until {until} cannot be read any more; orders in them were not seen");
+                let effect = Effect::CallOperator { payment: None, what };
+                desk.queue(OPERATOR_LANE.to_owned(), None, &Task::Order { effect }, 1, desk.now);
                 continue;
             }
             PlatformEvent::Edited { native_id } => (native_id, CancelledBy::Edit),
@@ -316,7 +322,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
 pub fn language_platform(network: Network) -> language::Platform {
     match network {
         Network::X => language::Platform::X,
-        Network::Mastodon => language::Platform::Mastodon,
+        // Handles are `user` or `user@domain`, as `docs/platforms.md` says.
+        Network::Mastodon | Network::Webhook => language::Platform::Mastodon,
         Network::Bluesky => language::Platform::Bluesky,
         Network::Nostr => language::Platform::Nostr,
     }

@@ -19,6 +19,7 @@ pub(super) fn sound(platform: &PlatformName, mut batch: Batch) -> Batch {
             PlatformEvent::Posted(post) => is_sound_post(post),
             PlatformEvent::Edited { native_id } | PlatformEvent::Deleted { native_id } => is_name(native_id),
             PlatformEvent::AccountChanged(account) => is_sound_account(account),
+            PlatformEvent::Missed { .. } => true,
         };
         if !is_sound {
             tracing::warn!(platform.name = %platform, "an event whose names cannot be kept was left out");
@@ -64,6 +65,7 @@ fn name(event: &PlatformEvent) -> &str {
         PlatformEvent::Posted(post) => &post.native_id,
         PlatformEvent::Edited { native_id } | PlatformEvent::Deleted { native_id } => native_id,
         PlatformEvent::AccountChanged(account) => &account.id.0,
+        PlatformEvent::Missed { .. } => "gap",
     }
 }
 

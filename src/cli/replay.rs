@@ -136,7 +136,7 @@ fn options(args: &ReplayArgs) -> Options {
             Some(Network::Mastodon) => bots.mastodon.clone_from(handle),
             Some(Network::Bluesky) => bots.bluesky.clone_from(handle),
             Some(Network::X) => bots.x.clone_from(handle),
-            Some(Network::Nostr) | None => {}
+            Some(Network::Nostr | Network::Webhook) | None => {}
         }
     }
     Options {

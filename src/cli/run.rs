@@ -25,6 +25,8 @@ use crate::ids::{AccountId, BankName, PlatformName};
 use crate::order::Policy;
 use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
+use crate::platform::bluesky::Bluesky;
+use crate::platform::webhook::Webhook;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
 use crate::store::{Ground, Location, Store};
@@ -183,8 +185,12 @@ async fn connect_platforms(config: &Config) -> anyhow::Result<Vec<Arc<dyn Platfo
     Ok(platforms)
 }
 
-async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> anyhow::Result<Arc<dyn Platform>> {
+pub(super) async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> anyhow::Result<Arc<dyn Platform>> {
     match section {
+        PlatformSection::Webhook(config) => {
+            Ok(Arc::new(Webhook::new(config.clone(), name.clone()).map_err(|why| anyhow::anyhow!(why))?))
+        }
+        PlatformSection::Bluesky(config) => Ok(Arc::new(Bluesky::connect(config.clone(), name.clone()).await?)),
         PlatformSection::Mastodon(section) => {
             let base_url = section.base_url.as_str().trim_end_matches('/').to_owned();
             let mut mastodon = MastodonConfig::new(base_url, section.access_token.clone());

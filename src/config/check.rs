@@ -6,11 +6,11 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
-use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
+use super::platforms;
+use super::reader::{Form, Outcome, Place, Reader, Section};
 use super::sections::{
-    BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
-    PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection,
-    WebSection,
+    BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, OperatorsSection, PayeeIdentitySection,
+    PayeeSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
 };
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
@@ -18,7 +18,6 @@ use crate::money::{Currency, Money};
 use crate::order::{Limits, Timing};
 use crate::people::Class;
 use crate::people::screening::SanctionsList;
-use crate::platform::Window;
 use crate::store::Location;
 
 /// The ports of the sandbox town and bank. They listen on loopback only, and a production start never speaks to them.
@@ -29,7 +28,7 @@ pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<
     let web = web(reader, &mut root);
     let secrets = secrets(reader, &mut root);
     let platform_names = root.names("platforms");
-    let platforms = platforms(reader, &mut root);
+    let platforms = platforms::platforms(reader, &mut root);
     let banks = banks(reader, &mut root);
     let limits = limits(reader, &mut root);
     let timing = timing(reader, &mut root);
@@ -138,53 +137,6 @@ fn secret_bytes(
             Err(reader.note(&place, message, Some("make one with: openssl rand -hex 32".to_owned())))
         }
     }
-}
-
-fn platforms(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<PlatformName, PlatformSection>> {
-    let named = reader.named(root, "platforms");
-    if named.is_empty() {
-        let help = "add a table such as [platforms.mastodon]".to_owned();
-        reader.note(&Place::of_key("platforms"), "names no social network", Some(help));
-    }
-    let read = named.into_iter().map(|(name, mut section)| {
-        let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &["mastodon"]));
-        // While there is one kind, its keys are checked even if the kind is wrong.
-        let platform = mastodon(reader, &mut section);
-        reader.finish(section);
-        kind?;
-        Ok((PlatformName::from(name), PlatformSection::Mastodon(platform?)))
-    });
-    all(read)
-}
-
-fn mastodon(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<MastodonSection> {
-    let base_url = outside(reader, section);
-    let access_token = match reader.secret(section, "access_token", "access_token_file") {
-        Ok(None) => Err(reader.missing(section, "access_token")),
-        found => found,
-    };
-    let windows = reader.list(section, "send_windows").into_iter().map(|mut window| {
-        let limit = reader.required(&mut window, "limit", Form::Whole, at_least_one);
-        let period = reader.required(&mut window, "period_seconds", Form::Whole, seconds);
-        reader.finish(window);
-        Ok(Window { limit: limit?.0, period: period?.0 })
-    });
-    let send_windows: Outcome<Vec<Window>> = all(windows);
-    let from_beginning = reader.or(section, "from_beginning", Form::Flag, false, flag);
-    let connect_timeout = reader.or(section, "connect_timeout_seconds", Form::Whole, Duration::from_secs(5), seconds);
-    let request_timeout = reader.or(section, "request_timeout_seconds", Form::Whole, Duration::from_secs(20), seconds);
-    let silence = reader.or(section, "silence_seconds", Form::Whole, Duration::from_secs(45), seconds);
-    let poll = reader.or(section, "poll_seconds", Form::Whole, Duration::from_secs(60), seconds);
-    Ok(MastodonSection {
-        base_url: base_url?,
-        access_token: access_token?.ok_or(Noted)?.0,
-        send_windows: send_windows?,
-        from_beginning: from_beginning?,
-        connect_timeout: connect_timeout?,
-        request_timeout: request_timeout?,
-        silence: silence?,
-        poll: poll?,
-    })
 }
 
 fn banks(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<BankName, BankSection>> {
@@ -409,13 +361,13 @@ fn campaigns(reader: &mut Reader<'_>, root: &mut Section<'_>, slugs: &BTreeSet<S
 }
 
 /// Every element, so that every mistake is found, then all of them or none.
-fn all<T, C: FromIterator<T>>(read: impl Iterator<Item = Outcome<T>>) -> Outcome<C> {
+pub(super) fn all<T, C: FromIterator<T>>(read: impl Iterator<Item = Outcome<T>>) -> Outcome<C> {
     let read: Vec<Outcome<T>> = read.collect();
     read.into_iter().collect()
 }
 
 /// `base_url`: a service that is not ours.
-fn outside(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Url> {
+pub(super) fn outside(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Url> {
     let found = reader.required(section, "base_url", Form::Text, |text| {
         let url = web_address(text)?;
         if is_loopback(&url) && url.port().is_some_and(|port| SANDBOX_PORTS.contains(&port)) {
@@ -427,7 +379,7 @@ fn outside(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Url> {
 }
 
 /// An `https` address; `http` on this machine only.
-fn web_address(text: &str) -> Result<Url, String> {
+pub(super) fn web_address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|why| format!("is not a URL: {why}"))?;
     match url.scheme() {
         "https" => {}
@@ -447,7 +399,7 @@ fn web_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -460,20 +412,20 @@ fn must_be(words: &[&str]) -> String {
     format!("has to be {}", words.join(" or "))
 }
 
-fn one_of(text: &str, words: &[&str]) -> Result<(), String> {
+pub(super) fn one_of(text: &str, words: &[&str]) -> Result<(), String> {
     if words.contains(&text) { Ok(()) } else { Err(must_be(words)) }
 }
 
-fn not_blank(text: &str) -> Result<String, String> {
+pub(super) fn not_blank(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-fn flag(text: &str) -> Result<bool, String> {
+pub(super) fn flag(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "has to be true or false".to_owned())
 }
 
-fn at_least_one(text: &str) -> Result<u32, String> {
+pub(super) fn at_least_one(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "has to be a whole number from 1".to_owned())
 }
 
@@ -487,7 +439,7 @@ fn minor_units(text: &str) -> Result<i64, String> {
 /// The longest time that can be set: ten years, above which a number is a slip.
 const LONGEST_SECONDS: u64 = 10 * 366 * 24 * 3600;
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().filter(|number| (1..=LONGEST_SECONDS).contains(number));
     number.map(Duration::from_secs).ok_or_else(|| "has to be a whole number of seconds from 1".to_owned())
 }

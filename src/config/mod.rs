@@ -8,6 +8,7 @@
 
 mod check;
 mod mistake;
+mod platforms;
 mod reader;
 mod sections;
 

@@ -17,6 +17,8 @@ use crate::order::{Limits, Timing};
 use crate::people::Class;
 use crate::people::screening::SanctionsList;
 use crate::platform::Window;
+use crate::platform::bluesky::BlueskyConfig;
+use crate::platform::webhook::WebhookConfig;
 use crate::store::Location;
 
 /// A production configuration.
@@ -92,6 +94,10 @@ pub struct SecretsSection {
 pub enum PlatformSection {
     /// `kind = "mastodon"`.
     Mastodon(MastodonSection),
+    /// `kind = "bluesky"`.
+    Bluesky(BlueskyConfig),
+    /// `kind = "webhook"`.
+    Webhook(WebhookConfig),
 }
 
 /// A connection to a Mastodon instance.

@@ -75,7 +75,7 @@ fn defaults_shown_in_the_example_are_the_defaults() {
         "a default in obole.example.toml is not the default of the code"
     );
     let windows = |platforms: &std::collections::BTreeMap<_, PlatformSection>| {
-        let PlatformSection::Mastodon(mastodon) = platforms.values().next().unwrap();
+        let Some(PlatformSection::Mastodon(mastodon)) = platforms.values().next() else { panic!("{platforms:?}") };
         MastodonSection { send_windows: Vec::new(), ..mastodon.clone() }
     };
     assert_eq!(format!("{:?}", windows(&config.platforms)), format!("{:?}", windows(&usual.platforms)));
@@ -134,7 +134,7 @@ goal = "50.000 EUR"
     line 9: secrets.colour is not a key that Obole knows (known here: key, key_file)
     line 10: platforms.Town is not a name (names have the characters a-z 0-9 - and _ only)
     line 12: platforms.town.access_token is missing (or set the environment variable OBOLE_PLATFORMS_TOWN_ACCESS_TOKEN)
-    line 13: platforms.town.kind has to be mastodon
+    line 13: platforms.town.kind has to be mastodon or bluesky or x or webhook
     line 14: platforms.town.base_url has to begin with https://, since it leaves this machine
     line 15: platforms.town.send_windows[0].period_seconds is missing
     line 15: platforms.town.send_windows[0].limit has to be a whole number from 1

@@ -166,6 +166,7 @@ fn why_rejected(order: &Order, reason: &Rejection) -> String {
         Rejection::LimitReached { which } => limit_reached(language, *which),
         Rejection::AlreadyEdited => rejections.already_edited(),
         Rejection::TooOld => rejections.too_old(),
+        Rejection::StrongConfirmationNeeded => rejections.strong_confirmation_needed(),
         Rejection::TooManyWrongAnswers => rejections.too_many_wrong_answers(),
         Rejection::SelfPayment => rejections.self_payment(),
     }
@@ -456,6 +457,7 @@ mod tests {
             Rejection::TooOld,
             Rejection::TooManyWrongAnswers,
             Rejection::SelfPayment,
+            Rejection::StrongConfirmationNeeded,
         ];
         for language in Language::ALL {
             let say = |reason: &Rejection| told(&gift(language), &Notice::Rejected { reason: reason.clone() });

@@ -213,6 +213,7 @@ sentences! {
         low_value_count();
         already_edited();
         too_old();
+        strong_confirmation_needed();
         too_many_wrong_answers();
         self_payment();
     }

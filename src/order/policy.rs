@@ -185,9 +185,17 @@ pub struct Policy {
     pub rail: Rail,
     /// What the order's payer can confirm with, where a code is not enough.
     pub passkey: PasskeyStanding,
+    /// Whoever operates the platform of the order could have written the order and could write its confirmation.
+    pub source_can_be_forged: bool,
 }
 
 impl Policy {
+    /// Whether an order, looked at alone, is more than a code may confirm: by its sum, or because whoever operates the platform could
+    /// write the answer with the code as well as the post.
+    pub fn needs_passkey(&self, order: &Order) -> bool {
+        self.source_can_be_forged || self.limits.needs_passkey(order)
+    }
+
     /// Whether a payment first handed over at `submitted_at` has been asked about for as long as asking can help.
     pub fn asked_long_enough(&self, submitted_at: Timestamp, now: Timestamp) -> bool {
         later(submitted_at, self.timing.look_up_horizon.min(self.rail.look_up_horizon)) <= now

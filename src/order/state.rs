@@ -213,6 +213,8 @@ pub enum Rejection {
     TooManyWrongAnswers,
     /// The payee is the payer.
     SelfPayment,
+    /// On this platform a code confirms nothing, and the payer has no passkey.
+    StrongConfirmationNeeded,
 }
 
 impl Rejection {
@@ -233,6 +235,7 @@ impl Rejection {
             Rejection::TooOld => "too_old",
             Rejection::TooManyWrongAnswers => "too_many_wrong_answers",
             Rejection::SelfPayment => "self_payment",
+            Rejection::StrongConfirmationNeeded => "strong_confirmation_needed",
         }
     }
 }

@@ -193,8 +193,9 @@ impl Decision {
         }
         let limit = Money::new(policy.limits.low_value_order_minor, policy.limits.currency);
         let by = match policy.passkey {
-            _ if !policy.limits.needs_passkey(&self.order) => Means::Code,
+            _ if !policy.needs_passkey(&self.order) => Means::Code,
             PasskeyStanding::Usable => Means::Passkey,
+            PasskeyStanding::Missing if policy.source_can_be_forged => return self.reject(Rejection::StrongConfirmationNeeded, now),
             PasskeyStanding::NewUntil(until) => return self.reject(Rejection::PasskeyTooNew { limit, until }, now),
             PasskeyStanding::Missing => return self.reject(Rejection::AboveLowValueLimit { limit }, now),
         };

@@ -22,10 +22,20 @@ use crate::clock::Timestamp;
 use crate::ids::{AccountId, Channel, PlatformName, PostId};
 
 pub mod bluesky;
+mod call;
+pub mod check;
 pub mod fake;
+pub mod health;
+pub mod inbound;
 pub mod mastodon;
+mod own_name;
 pub mod recorded;
+pub mod webhook;
 pub mod x;
+
+pub use check::{Finding, Verdict};
+pub use health::Health;
+pub use inbound::Inbound;
 
 /// Which network a connection speaks to. The order language knows the handle's shape by it, and the payment key contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +48,8 @@ pub enum Network {
     Bluesky,
     /// Nostr.
     Nostr,
+    /// Whatever somebody has connected by signed calls: a bank's own app, a messenger's bot.
+    Webhook,
 }
 
 impl Network {
@@ -48,6 +60,16 @@ impl Network {
             Network::Mastodon => "mastodon",
             Network::Bluesky => "bluesky",
             Network::Nostr => "nostr",
+            Network::Webhook => "webhook",
+        }
+    }
+
+    /// Whether whoever operates the connection could write both an order and its confirmation. A code in a private message then proves
+    /// nothing: each order needs a strong confirmation, a passkey's or the bank's own.
+    pub fn operator_can_forge(self) -> bool {
+        match self {
+            Network::Webhook => true,
+            Network::X | Network::Mastodon | Network::Bluesky | Network::Nostr => false,
         }
     }
 }
@@ -121,6 +143,13 @@ pub enum PlatformEvent {
     },
     /// An account changed what is known about it (handle, name), or is gone.
     AccountChanged(Account),
+    /// A stretch of the stream that nobody can bring back. Posts in it were never seen; an operator has to know.
+    Missed {
+        /// From when.
+        from: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
 }
 
 /// Where to continue reading: opaque to everyone but the adapter that made it.
@@ -175,6 +204,26 @@ pub struct OutgoingReply<'a> {
     pub text: &'a str,
 }
 
+/// Why a person's private messages are closed to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// The person takes messages from those they follow only.
+    #[error("not followed by the person")]
+    NotFollowed,
+    /// The person takes no messages.
+    #[error("disabled by the person")]
+    Disabled,
+    /// One of the two has blocked the other.
+    #[error("blocked")]
+    Blocked,
+    /// The person's messages are encrypted in a way that we cannot write.
+    #[error("encrypted only")]
+    EncryptedOnly,
+    /// The account is gone or suspended.
+    #[error("the account is gone")]
+    Gone,
+}
+
 /// Why a message is not known to have been sent. Each variant is a decision for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
@@ -189,6 +238,14 @@ pub enum SendError {
     /// Not sent, and this person or text will not be accepted by trying again.
     #[error("refused: {why}")]
     Refused {
+        /// One sentence for the log.
+        why: String,
+    },
+    /// Not sent: this person's private messages are closed to us, until the person opens them.
+    #[error("private messages to this person are closed ({closed}): {why}")]
+    NoChannel {
+        /// Which door.
+        closed: Closed,
         /// One sentence for the log.
         why: String,
     },
@@ -269,4 +326,26 @@ pub trait Platform: Send + Sync {
 
     /// The account that a handle names at this moment; `None` if nobody has it.
     async fn look_up(&self, handle: &str) -> Result<Option<Account>, SendError>;
+
+    /// What has become of posts that may have changed while there was no stream: an edit or a deletion for each that is not any more
+    /// what it was. Asked about open orders' posts after every new connection, since few networks replay edits and deletions.
+    async fn standing(&self, _native_ids: &[String]) -> Result<Vec<PlatformEvent>, SendError> {
+        Ok(Vec::new())
+    }
+
+    /// How the connection has fared, for the console and for whoever watches. `None`: it is none that could fare badly.
+    fn health(&self) -> Option<&Health> {
+        None
+    }
+
+    /// The way in for a platform that calls us. `None`: it is called.
+    fn inbound(&self) -> Option<&dyn Inbound> {
+        None
+    }
+
+    /// Tries everything that an order needs, and says what is wrong: permissions, stream, private messages, quotas. Sends nothing to
+    /// anybody.
+    async fn examine(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 }

@@ -217,6 +217,8 @@ impl<'a> Replay<'a> {
                 PlatformEvent::Edited { .. } => counts.edits += 1,
                 PlatformEvent::Deleted { .. } => counts.deletions += 1,
                 PlatformEvent::AccountChanged(_) => counts.account_changes += 1,
+                // No recording tells of what is not in it.
+                PlatformEvent::Missed { .. } => {}
             }
             if let (Some(feed), Some(platform)) = (&mut self.feed, self.stand_ins.get(network.as_str())) {
                 feed.push(platform.name(), event).await?;

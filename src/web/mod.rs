@@ -15,6 +15,7 @@
 //! | `GET /c/{tag}`, `…/events` | a campaign |
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
+//! | `/platforms/{name}` | where a platform that pushes its events calls, see [`crate::platform::inbound`] |
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
 pub(crate) mod assets;
@@ -24,6 +25,7 @@ pub(crate) mod dress;
 pub mod enrol;
 pub(crate) mod failure;
 mod front;
+mod inbound;
 pub(crate) mod language;
 pub(crate) mod live;
 mod me;
@@ -171,6 +173,7 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/c/{tag}/events", get(campaign::events))
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
+        .route("/platforms/{name}", get(inbound::answer_challenge).post(inbound::take_call))
         .route("/livez", get(front::livez))
         .route("/readyz", get(front::readyz))
         .route("/assets/{file}", get(assets::serve))

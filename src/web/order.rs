@@ -173,6 +173,7 @@ fn rejection_words(language: Language, words: &Words, reason: &Rejection) -> Str
         Rejection::LimitReached { .. } => words.rejected_limit_reached.clone(),
         Rejection::AlreadyEdited => words.rejected_already_edited.clone(),
         Rejection::TooOld => words.rejected_too_old.clone(),
+        Rejection::StrongConfirmationNeeded => words.rejected_strong_confirmation_needed.clone(),
         Rejection::TooManyWrongAnswers => words.rejected_too_many_wrong_answers.clone(),
         Rejection::SelfPayment => words.rejected_self_payment.clone(),
     }

@@ -16,6 +16,8 @@ mod bank;
 #[cfg(feature = "service")]
 mod bench;
 #[cfg(feature = "service")]
+mod bluesky;
+#[cfg(feature = "service")]
 mod browser;
 #[cfg(feature = "service")]
 mod directory;
@@ -45,3 +47,5 @@ mod support;
 mod town;
 #[cfg(feature = "service")]
 mod web;
+#[cfg(feature = "service")]
+mod webhook;

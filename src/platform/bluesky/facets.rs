@@ -124,3 +124,42 @@ fn agreed(mentions: Vec<Mention>) -> Vec<Mention> {
     }
     mentions.into_iter().filter(|mention| accounts.get(&mention.handle).is_some_and(Option::is_some)).collect()
 }
+
+/// Facets that make the web addresses in a text of ours links; without them they are plain words
+/// (<https://docs.bsky.app/docs/advanced-guides/post-richtext>).
+pub(super) fn of_links(text: &str) -> Vec<serde_json::Value> {
+    let mut facets = Vec::new();
+    let mut done = 0;
+    while let Some(found) = ["https://", "http://"].iter().filter_map(|scheme| text[done..].find(scheme)).min() {
+        let start = done + found;
+        let length = text[start..].find(char::is_whitespace).unwrap_or(text.len() - start);
+        let uri = text[start..start + length].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '»', '"']);
+        done = start + uri.len();
+        facets.push(serde_json::json!({
+            "$type": "app.bsky.richtext.facet",
+            "index": { "byteStart": start, "byteEnd": done },
+            "features": [{ "$type": "app.bsky.richtext.facet#link", "uri": uri }],
+        }));
+    }
+    facets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_of_ours_is_a_link_to_its_last_letter() {
+        let text = "É: https://pay.example/o/1. (http://a.example) et rien";
+        let marked: Vec<(usize, usize)> = of_links(text)
+            .iter()
+            .map(|facet| {
+                let edge = |name: &str| usize::try_from(facet["index"][name].as_u64().unwrap()).unwrap();
+                (edge("byteStart"), edge("byteEnd"))
+            })
+            .collect();
+        let written: Vec<&str> = marked.iter().map(|(start, end)| &text[*start..*end]).collect();
+        assert_eq!(written, ["https://pay.example/o/1", "http://a.example"]);
+        assert!(of_links("no address").is_empty());
+    }
+}

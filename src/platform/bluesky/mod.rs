@@ -1,11 +1,13 @@
-//! Bluesky: a reader of Jetstream frames, recorded or streamed.
+//! Bluesky: the public stream by Jetstream, private messages by the chat, public answers by the account's own server.
 //!
-//! This is not a connection yet. It turns one frame of the public stream into events and does nothing else: no socket, no cursor, no
-//! private messages (those are polled from `chat.bsky.convo`, not streamed), no look-up of handles. The live connection will come
-//! later and read through the same functions. Jetstream's frames are **not signed**: whoever pays because of one has to fetch
-//! the record from the author's own server first and compare its `cid`.
+//! - [`config`](BlueskyConfig): what an operator says; `position`: where to continue;
+//! - `xrpc`: calls with a session that renews itself; `stream`, `gate`: listening; `chat`: private messages; `reply`, `tid`: answers;
+//! - `wire`, `facets`: from a frame to a [`Post`]; [`read_frame`]: the same for a recording.
 //!
-//! Both envelopes are read: version 1 (`/subscribe`: `did`, `time_us`, `kind`, and the commit under `commit`) and version 2
+//! A person is a DID; a handle is a name of the internet that can change hands. Jetstream's frames are **not signed**, so a post that names
+//! us is read from the account's server before it is handed on (see `stream`).
+//!
+//! Both envelopes of Jetstream are read: version 1 (`/subscribe`: `did`, `time_us`, `kind`, and the commit under `commit`) and version 2
 //! (`network.bsky.jetstream.subscribeEvents`: `{"$type":"message","payload":{"$type":"…#commit",…}}`).
 //!
 //! What becomes of a frame:
@@ -17,20 +19,32 @@
 //! A frame carries no handle of its author and no name, only the DID. Both are left empty, which means "not told".
 //!
 //! Sources: <https://github.com/bluesky-social/jetstream> (README and `docs/README.md`, sections 5.1 and 5.2; lexicon
-//! `network.bsky.jetstream.subscribeEvents`), <https://atproto.com/lexicons/app-bsky-feed> and
+//! `network.bsky.jetstream.subscribeEvents`), <https://atproto.com/lexicons/app-bsky-feed>, `/lexicons/chat-bsky-convo` and
 //! <https://docs.bsky.app/docs/advanced-guides/post-richtext>.
 
+mod chat;
+mod config;
 mod facets;
 mod gate;
+mod live;
+mod position;
+mod reply;
+mod stream;
+mod tid;
 mod wire;
+mod xrpc;
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::ids::{AccountId, Channel, PostId};
-use crate::platform::{Account, PlatformEvent, Post};
+use crate::platform::call::Failure;
+use crate::platform::{Account, ListenError, PlatformEvent, Post};
 
+pub use config::{BlueskyConfig, CHAT_SERVICE, PUBLIC_JETSTREAMS};
 pub(in crate::platform) use gate::in_a_lexicon_name;
 pub use gate::surely_not;
+pub use live::{Bluesky, ConnectError};
 
 /// The only collection whose records are posts.
 const POSTS: &str = "app.bsky.feed.post";
@@ -38,40 +52,52 @@ const POSTS: &str = "app.bsky.feed.post";
 /// What servers write in place of a handle that does not lead back to the account.
 const NO_HANDLE: &str = "handle.invalid";
 
-/// Reads one frame. No events: it does not concern us. `Err`: one sentence why it cannot be read.
-pub fn read_frame(frame: &[u8]) -> Result<Vec<PlatformEvent>, String> {
-    let Some(frame) = wire::open(frame)? else { return Ok(Vec::new()) };
-    let did = did(&frame.head.did)?;
-    let event = match frame.head.kind {
-        wire::Kind::Commit => match commit(did, &frame)? {
-            Some(event) => event,
-            None => return Ok(Vec::new()),
-        },
-        wire::Kind::Identity { handle } => {
-            let handle = handle.map(|handle| handle.to_ascii_lowercase()).filter(|handle| handle != NO_HANDLE);
-            PlatformEvent::AccountChanged(account(did, handle.unwrap_or_default()))
-        }
-        wire::Kind::Account { active: false } => PlatformEvent::AccountChanged(account(did, String::new())),
-        wire::Kind::Account { active: true } => return Ok(Vec::new()),
-    };
-    Ok(vec![event])
+/// A frame that may concern us.
+struct Reading {
+    event: Option<PlatformEvent>,
+    /// The hash of the record that a commit is about.
+    cid: Option<String>,
+    /// When Jetstream saw it.
+    seen_at: Option<Timestamp>,
 }
 
-fn commit(did: &str, frame: &wire::Frame<'_>) -> Result<Option<PlatformEvent>, String> {
+/// Reads one frame. No events: it does not concern us. `Err`: one sentence why it cannot be read.
+pub fn read_frame(frame: &[u8]) -> Result<Vec<PlatformEvent>, String> {
+    Ok(read(frame)?.and_then(|reading| reading.event).into_iter().collect())
+}
+
+fn read(frame: &[u8]) -> Result<Option<Reading>, String> {
+    let Some(frame) = wire::open(frame)? else { return Ok(None) };
+    let did = did(&frame.head.did)?;
+    let seen_at = frame.head.seen_at;
+    let (event, cid) = match &frame.head.kind {
+        wire::Kind::Commit => commit(did, &frame)?,
+        wire::Kind::Identity { handle } => {
+            let handle = handle.as_ref().map(|handle| handle.to_ascii_lowercase()).filter(|handle| handle != NO_HANDLE);
+            (Some(PlatformEvent::AccountChanged(account(did, handle.unwrap_or_default()))), None)
+        }
+        wire::Kind::Account { active: false } => (Some(PlatformEvent::AccountChanged(account(did, String::new()))), None),
+        wire::Kind::Account { active: true } => (None, None),
+    };
+    Ok(Some(Reading { event, cid, seen_at }))
+}
+
+fn commit(did: &str, frame: &wire::Frame<'_>) -> Result<(Option<PlatformEvent>, Option<String>), String> {
     let commit = frame.commit()?;
     if commit.collection != POSTS {
-        return Ok(None);
+        return Ok((None, None));
     }
     if commit.rkey.is_empty() || commit.rkey.contains('/') {
         return Err(format!("the record key is {:?}", commit.rkey));
     }
     let uri = format!("at://{did}/{POSTS}/{}", commit.rkey);
-    match commit.operation.as_str() {
-        "create" => post(did, uri, &commit.rkey, frame).map(|post| Some(PlatformEvent::Posted(Box::new(post)))),
-        "update" => Ok(Some(PlatformEvent::Edited { native_id: uri })),
-        "delete" => Ok(Some(PlatformEvent::Deleted { native_id: uri })),
-        other => Err(format!("the operation is {other:?}")),
-    }
+    let event = match commit.operation.as_str() {
+        "create" => PlatformEvent::Posted(Box::new(post(did, uri, &commit.rkey, frame)?)),
+        "update" => PlatformEvent::Edited { native_id: uri },
+        "delete" => PlatformEvent::Deleted { native_id: uri },
+        other => return Err(format!("the operation is {other:?}")),
+    };
+    Ok((Some(event), commit.cid))
 }
 
 fn post(did: &str, uri: String, rkey: &str, frame: &wire::Frame<'_>) -> Result<Post, String> {
@@ -109,6 +135,32 @@ fn account(did: &str, handle: String) -> Account {
 fn did(text: &str) -> Result<&str, String> {
     let fits = text.len() > "did:x:".len() && text.starts_with("did:") && !text.contains(['/', ' ']);
     if fits { Ok(text) } else { Err(format!("{text:?} is not a DID")) }
+}
+
+/// What a failed call means for listening.
+fn listen_error(failure: Failure) -> ListenError {
+    let why = failure.why();
+    match failure {
+        failure if xrpc::is_about_us(&failure) => ListenError::Credentials { why },
+        Failure::Status(refusal) => ListenError::Broken { after: refusal.after, why },
+        Failure::NotReached(_) | Failure::NoAnswer(_) => ListenError::Broken { after: None, why },
+    }
+}
+
+/// An account's handle and name as the network's index shows them; `None` if it cannot be told now.
+async fn profile(xrpc: &xrpc::Xrpc, did: &str) -> Option<Account> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Profile {
+        did: String,
+        handle: String,
+        #[serde(default)]
+        display_name: Option<String>,
+    }
+    let profile: Profile = xrpc.get(xrpc::Service::Own, "app.bsky.actor.getProfile", &[("actor", did)]).await.ok()?;
+    let handle = profile.handle.to_ascii_lowercase();
+    let known = handle != NO_HANDLE && profile.did == did;
+    known.then(|| Account { display_name: profile.display_name.unwrap_or_default(), ..account(did, handle) })
 }
 
 #[cfg(test)]

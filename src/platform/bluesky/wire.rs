@@ -43,6 +43,9 @@ pub(super) struct Commit {
     pub(super) operation: String,
     pub(super) collection: String,
     pub(super) rkey: String,
+    /// The hash of the record; a deletion has none.
+    #[serde(default)]
+    pub(super) cid: Option<String>,
 }
 
 /// <https://atproto.com/lexicons/app-bsky-feed#appbskyfeedpost>
@@ -139,6 +142,21 @@ struct WithRecord {
 struct Probe {
     #[serde(default, rename = "$type")]
     kind: Option<IgnoredAny>,
+}
+
+/// Why the server is about to close the stream, if this frame says that (version 2: `{"$type":"error","error":"ConsumerTooSlow"}`).
+pub(super) fn ending(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Ending {
+        #[serde(rename = "$type")]
+        kind: String,
+        #[serde(default)]
+        error: Option<String>,
+        #[serde(default)]
+        code: Option<String>,
+    }
+    let ending: Ending = serde_json::from_slice(bytes).ok()?;
+    (ending.kind == "error").then(|| ending.error.or(ending.code).unwrap_or_default())
 }
 
 /// Opens a frame. `None`: a notice, an error frame, or a kind of event that does not concern us.

@@ -3,25 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::clock::{Clock, Timestamp};
-use crate::platform::{ListenError, SendError};
+use crate::clock::Clock;
+use crate::platform::{ListenError, SendError, call};
 
 use super::config::MastodonConfig;
 use super::wire::ErrorBody;
 
-/// A page of 80 notifications with long posts is well below a megabyte.
-const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// A server's own sentence is quoted up to here.
 const MAX_QUOTED_CHARACTERS: usize = 200;
-/// A server may ask to wait longer, but is asked again then.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// How a call can fail to bring what it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -103,18 +98,8 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(config: &MastodonConfig, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let mut base = Url::parse(config.base_url.trim_end_matches('/')).map_err(|error| error.to_string())?;
-        if !matches!(base.scheme(), "https" | "http") || base.host_str().is_none() {
-            return Err("it is not an http address".into());
-        }
-        base.set_query(None);
-        base.set_fragment(None);
-        let is_here = match base.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
+        let base = call::base_address(&config.base_url)?;
+        let is_here = call::is_here(&base);
         let builder = || {
             let builder = reqwest::Client::builder();
             // A proxy of the environment's would look for the sandbox on its own machine.
@@ -125,7 +110,7 @@ impl Http {
                 .user_agent(concat!("obole/", env!("CARGO_PKG_VERSION")))
         };
         let request_timeout = Duration::from_secs(config.request_timeout_seconds);
-        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(|error| sentence(&error));
+        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(|error| call::sentence(&error));
         Ok(Http {
             calls: build(builder().timeout(request_timeout))?,
             streams: build(builder())?,
@@ -142,7 +127,7 @@ impl Http {
 
     /// `GET`, and the answer's body as `T`.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, Failure> {
-        self.call(self.request(&self.calls, Method::GET, self.address(&self.base, path)).query(query)).await
+        self.call(self.request(&self.calls, Method::GET, call::address_below(&self.base, path)).query(query)).await
     }
 
     /// `POST` of a form, and the answer's body as `T`.
@@ -154,13 +139,13 @@ impl Http {
     ) -> Result<T, Failure> {
         let key =
             HeaderValue::from_str(idempotency_key).map_err(|_| Failure::NotReached("the key does not fit a header".into()))?;
-        let request = self.request(&self.calls, Method::POST, self.address(&self.base, path)).form(form);
+        let request = self.request(&self.calls, Method::POST, call::address_below(&self.base, path)).form(form);
         self.call(request.header("Idempotency-Key", key)).await
     }
 
     /// Opens a stream at `origin`; its body is read by the caller.
     pub(super) async fn open_stream(&self, origin: &Url, path: &[&str]) -> Result<Response, Failure> {
-        let request = self.request(&self.streams, Method::GET, self.address(origin, path)).header(ACCEPT, "text/event-stream");
+        let request = self.request(&self.streams, Method::GET, call::address_below(origin, path)).header(ACCEPT, "text/event-stream");
         let answer = tokio::time::timeout(self.request_timeout, request.send()).await;
         let response =
             answer.map_err(|_| Failure::NoAnswer("the stream did not open in time".into()))?.map_err(|e| failure_of(&e))?;
@@ -176,15 +161,6 @@ impl Http {
         client.request(method, address).header(AUTHORIZATION, bearer.unwrap_or_else(|_| HeaderValue::from_static("Bearer")))
     }
 
-    /// Every segment is encoded, so an id can never become part of the path's shape.
-    fn address(&self, origin: &Url, path: &[&str]) -> Url {
-        let mut address = origin.clone();
-        if let Ok(mut segments) = address.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        address
-    }
-
     async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let response = request.send().await.map_err(|error| failure_of(&error))?;
         if !response.status().is_success() {
@@ -196,89 +172,25 @@ impl Http {
 
     async fn refusal(&self, response: Response) -> Failure {
         let code = response.status().as_u16();
-        let after = wait_of(code, response.headers(), self.clock.now());
+        let after = call::wait_of(code, response.headers(), self.clock.now());
         let body = if code >= 400 { body(response).await.unwrap_or_default() } else { Vec::new() };
         let error = serde_json::from_slice::<ErrorBody>(&body).unwrap_or_default().error;
         Failure::Status { code, after, error: error.chars().take(MAX_QUOTED_CHARACTERS).collect() }
     }
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::NoAnswer(sentence(&error)))? {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(Failure::NoAnswer("the answer is too long".into()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+async fn body(response: Response) -> Result<Vec<u8>, Failure> {
+    call::read_body(response).await.map_err(Failure::NoAnswer)
 }
 
 fn failure_of(error: &reqwest::Error) -> Failure {
-    // `is_connect` covers name resolution, refusal, TLS and the connect time-out: all before the first byte of the request.
-    if error.is_connect() || error.is_builder() { Failure::NotReached(sentence(error)) } else { Failure::NoAnswer(sentence(error)) }
-}
-
-/// The error without its address, with its innermost cause.
-fn sentence(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection to the instance"
-    } else {
-        "the connection broke"
-    };
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source.and_then(std::error::Error::source) {
-        source = Some(inner);
-    }
-    source.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))
-}
-
-/// What the server asks us to wait: `Retry-After` (seconds or a date) or, where nothing is left, `X-RateLimit-Reset` (ISO 8601,
-/// <https://docs.joinmastodon.org/api/rate-limits/>); the later of the two.
-fn wait_of(code: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let until = |moment: Timestamp| {
-        // A second more than the fraction: too early would be refused again.
-        let seconds = moment.duration_since(now).as_secs().saturating_add(1);
-        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
-    };
-    let retry_after = text(RETRY_AFTER.as_str()).and_then(|value| {
-        let date = || jiff::fmt::rfc2822::parse(value).ok().map(|date| until(date.timestamp()));
-        value.parse().ok().map(Duration::from_secs).or_else(date)
-    });
-    let nothing_left = code == 429 || text("x-ratelimit-remaining") == Some("0");
-    let reset = text("x-ratelimit-reset").filter(|_| nothing_left).and_then(|value| value.parse().ok()).map(until);
-    retry_after.max(reset).map(|wait| wait.min(MAX_WAIT))
+    let why = call::sentence(error);
+    if call::was_not_reached(error) { Failure::NotReached(why) } else { Failure::NoAnswer(why) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_wait_is_read_from_either_header() {
-        let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-        let wait_after = |code, pairs: &[(&'static str, &str)]| {
-            let mut headers = HeaderMap::new();
-            pairs.iter().for_each(|(name, value)| {
-                headers.insert(*name, HeaderValue::from_str(value).unwrap());
-            });
-            wait_of(code, &headers, now).map(|wait| wait.as_secs())
-        };
-        let wait = |pairs: &[(&'static str, &str)]| wait_after(429, pairs);
-        assert_eq!(wait(&[("x-ratelimit-reset", "2026-11-20T10:05:00.500Z")]), Some(301));
-        assert_eq!(wait_after(503, &[("x-ratelimit-reset", "2026-11-20T10:05:00Z"), ("x-ratelimit-remaining", "3")]), None);
-        assert_eq!(wait_after(503, &[("x-ratelimit-reset", "2026-11-20T10:05:00Z"), ("x-ratelimit-remaining", "0")]), Some(301));
-        assert_eq!(wait(&[("retry-after", "30")]), Some(30));
-        assert_eq!(wait(&[("retry-after", "30"), ("x-ratelimit-reset", "2026-11-20T10:00:59Z")]), Some(60));
-        assert_eq!(wait(&[("retry-after", "Fri, 20 Nov 2026 10:01:00 GMT")]), Some(61));
-        assert_eq!(wait(&[("x-ratelimit-reset", "2020-01-01T00:00:00Z")]), Some(0));
-        assert_eq!(wait(&[("retry-after", "999999999")]), Some(86_400));
-        assert_eq!(wait(&[("x-ratelimit-reset", "soon")]), None);
-        assert_eq!(wait(&[]), None);
-    }
 
     #[test]
     fn a_403_is_about_us_only_if_it_says_so() {

@@ -48,13 +48,13 @@ impl Bots {
         Bots { mastodon: handle.to_owned(), bluesky: handle.to_owned(), x: handle.to_owned() }
     }
 
-    /// Our handle on a network. There are no recordings of Nostr.
+    /// Our handle on a network. There are no recordings of the others.
     pub fn on(&self, network: Network) -> &str {
         match network {
             Network::Mastodon => &self.mastodon,
             Network::Bluesky => &self.bluesky,
             Network::X => &self.x,
-            Network::Nostr => "",
+            Network::Nostr | Network::Webhook => "",
         }
     }
 }
@@ -165,6 +165,7 @@ fn named(network: Network, why: &str) -> String {
         Network::Mastodon => "a Mastodon object",
         Network::X => "an X object",
         Network::Nostr => "a Nostr event",
+        Network::Webhook => "an event of a webhook",
     };
     in_one_line(&format!("{form} that cannot be read: {why}"))
 }

@@ -56,7 +56,7 @@ fn told<'a>(handle: &str, event: &'a PlatformEvent) -> Option<&'a AccountId> {
             post.mentions.iter().find(|mention| mention.handle == handle).map(|mention| &mention.account)
         }
         PlatformEvent::AccountChanged(account) => (account.handle == handle).then_some(&account.id),
-        PlatformEvent::Edited { .. } | PlatformEvent::Deleted { .. } => None,
+        PlatformEvent::Edited { .. } | PlatformEvent::Deleted { .. } | PlatformEvent::Missed { .. } => None,
     }
 }
 

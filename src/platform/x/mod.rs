@@ -24,6 +24,7 @@ mod wire;
 use jiff::Timestamp;
 
 use crate::ids::{AccountId, Channel, PostId};
+use crate::platform::own_name::without_bot;
 use crate::platform::{Account, PlatformEvent, Post};
 
 use wire::Users;
@@ -89,7 +90,7 @@ fn private(message: wire::Message, users: &Users, bot: &str) -> Result<PlatformE
         native_id: message.id,
         channel: Channel::Dm,
         author: account(&create.sender_id, users),
-        text: text::without_bot(&text::unescape(&create.message_data.text), bot).to_owned(),
+        text: without_bot(&text::unescape(&create.message_data.text), bot).to_owned(),
         mentions: text::mentions_of_message(&create.message_data),
         is_repost: false,
         in_reply_to: None,

@@ -175,13 +175,13 @@ fn a_private_message_loses_our_name_and_our_own_are_not_read() {
 
 #[test]
 fn the_bots_own_mention_leaves_a_private_message() {
-    let left = |text| text::without_bot(text, "obole");
+    let left = |text| without_bot(text, "obole");
     assert_eq!(left("@Obole: @obole OUI 482193 @obole"), "OUI 482193");
     assert_eq!(left("@obole2 OUI"), "@obole2 OUI");
     assert_eq!(left("@oboleé OUI"), "@oboleé OUI");
     assert_eq!(left("10@obole"), "10@obole");
     assert_eq!(left("@é"), "@é");
-    assert_eq!(text::without_bot("@ @", ""), "@ @");
+    assert_eq!(without_bot("@ @", ""), "@ @");
 }
 
 #[test]

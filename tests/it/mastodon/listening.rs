@@ -58,6 +58,7 @@ fn words(event: &PlatformEvent) -> String {
         PlatformEvent::Edited { native_id } => format!("edited {native_id}"),
         PlatformEvent::Deleted { native_id } => format!("deleted {native_id}"),
         PlatformEvent::AccountChanged(account) => format!("changed {}", account.id),
+        PlatformEvent::Missed { from, until } => format!("missed {from} to {until}"),
     }
 }
 

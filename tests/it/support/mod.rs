@@ -4,3 +4,4 @@ pub(crate) mod app;
 pub(crate) mod authenticator;
 pub(crate) mod database;
 pub(crate) mod stories;
+pub(crate) mod connected;
