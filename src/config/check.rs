@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
 use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
+use super::settlement;
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
     PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection,
@@ -21,8 +22,8 @@ use crate::people::screening::SanctionsList;
 use crate::platform::Window;
 use crate::store::Location;
 
-/// The ports of the sandbox town and bank. They listen on loopback only, and a production start never speaks to them.
-const SANDBOX_PORTS: [u16; 2] = [8081, 8082];
+/// The ports of the sandbox town and bank, and of the reference backend. They listen on loopback only, and a production start never speaks to them.
+const SANDBOX_PORTS: [u16; 3] = [8081, 8082, 8090];
 
 pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<Config> {
     let store = store(reader, &mut root);
@@ -193,11 +194,16 @@ fn banks(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<Ba
         reader.note(&Place::of_key("banks"), "names no bank", Some("add a table such as [banks.main]".to_owned()));
     }
     let read = named.into_iter().map(|(name, mut section)| {
-        let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &["berlin_group"]));
-        let bank = berlin_group(reader, &mut section);
+        const KINDS: [&str; 2] = ["berlin_group", "settlement"];
+        let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &KINDS).map(|()| kind.to_owned()));
+        // Without a kind, the keys of the first are what is checked.
+        let bank = match kind.as_ref().map(|(kind, _)| kind.as_str()) {
+            Ok("settlement") => settlement::read(reader, &name, &mut section).map(BankSection::Settlement),
+            _ => berlin_group(reader, &mut section).map(BankSection::BerlinGroup),
+        };
         reader.finish(section);
         kind?;
-        Ok((BankName::from(name), BankSection::BerlinGroup(bank?)))
+        Ok((BankName::from(name), bank?))
     });
     all(read)
 }
@@ -413,7 +419,7 @@ fn all<T, C: FromIterator<T>>(read: impl Iterator<Item = Outcome<T>>) -> Outcome
 }
 
 /// `base_url`: a service that is not ours.
-fn outside(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Url> {
+pub(super) fn outside(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Url> {
     let found = reader.required(section, "base_url", Form::Text, |text| {
         let url = web_address(text)?;
         if is_loopback(&url) && url.port().is_some_and(|port| SANDBOX_PORTS.contains(&port)) {
@@ -471,7 +477,7 @@ fn flag(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "has to be true or false".to_owned())
 }
 
-fn at_least_one(text: &str) -> Result<u32, String> {
+pub(super) fn at_least_one(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "has to be a whole number from 1".to_owned())
 }
 
@@ -485,7 +491,7 @@ fn minor_units(text: &str) -> Result<i64, String> {
 /// The longest time that can be set: ten years, above which a number is a slip.
 const LONGEST_SECONDS: u64 = 10 * 366 * 24 * 3600;
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().filter(|number| (1..=LONGEST_SECONDS).contains(number));
     number.map(Duration::from_secs).ok_or_else(|| "has to be a whole number of seconds from 1".to_owned())
 }

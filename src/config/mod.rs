@@ -10,6 +10,7 @@ mod check;
 mod mistake;
 mod reader;
 mod sections;
+mod settlement;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ pub use sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
     PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, SecretsSection, StoreSection, WebSection,
 };
+pub use settlement::{SettlementSection, WebhookSection};
 
 use reader::{Reader, Section};
 
