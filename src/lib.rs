@@ -29,6 +29,7 @@
 //! | [`app`] | the verbs that join the above |
 //! | [`web`], [`serve`], [`config`], [`cli`] and what they stand on | the edges |
 //! | [`sandbox`], [`demo`], [`mod@bench`] | the fakes on the wire, people who use them, what it all costs; named by `cli` only |
+//! | [`conformance`] | whether a settlement backend keeps Obole's protocol; named by `cli` only |
 //! | [`simulate`] | the whole lifecycle in worlds where everything goes wrong; named by `cli` only |
 //!
 //! Imports go one way, from the bottom of this table to its top; a test keeps it so (`tests/it/layers.rs`).
@@ -53,6 +54,8 @@ pub mod bench;
 pub mod cli;
 #[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "service")]
+pub mod conformance;
 #[cfg(feature = "service")]
 mod crash;
 #[cfg(feature = "service")]

@@ -26,6 +26,7 @@ pub mod dispatch;
 pub mod enrol;
 pub mod expire;
 mod glance;
+pub mod hint;
 mod hurry;
 pub mod in_force;
 pub mod intake;

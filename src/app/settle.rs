@@ -221,6 +221,7 @@ fn stands(bank_payment_id: Option<String>, status: BankStatus, authorise_at: Opt
     match (status, bank_payment_id, authorise_at) {
         (BankStatus::Settled, bank_payment_id, _) => BankSaid::Settled { bank_payment_id },
         (BankStatus::Rejected { reason }, _, _) => BankSaid::Refused { reason },
+        (BankStatus::Returned { reason }, _, _) => BankSaid::Returned { reason },
         (BankStatus::Received, Some(bank_payment_id), Some(authorise_at)) => BankSaid::Authorise { bank_payment_id, authorise_at },
         // A status we do not know means neither yes nor no: the payment is with the bank, and is asked for again.
         (BankStatus::Received | BankStatus::Executing | BankStatus::Unrecognised(_), bank_payment_id, _) => {
@@ -240,6 +241,7 @@ fn instruction(app: &App, order: &Order, payer: &Payer, payment: &Payment) -> Pa
         // A hashtag and a euro sign do not fit a SEPA reference, and the post's own text is nobody's business at the bank.
         remittance: format!("OBOLE {} {campaign}", order.receipt_number()).trim_end().to_owned(),
         return_url: format!("{}/bank/return/{}", app.public_url, order.id),
+        submitted_at: payment.state.submitted_at().unwrap_or_else(|| app.clock.now()),
     }
 }
 

@@ -24,6 +24,7 @@ use crate::money::Money;
 pub mod berlin_group;
 pub mod fake;
 pub mod sepa;
+pub mod settlement;
 
 /// What a rail can do. Everything here is a promise of the bank, not a hope of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct PaymentInstruction {
     pub remittance: String,
     /// Where the bank sends the payer's browser after its own authentication. A returning browser proves nothing.
     pub return_url: String,
+    /// When it was handed over for the first time: the same on every attempt, so that a repetition says the same.
+    pub submitted_at: Timestamp,
 }
 
 /// How the bank says a payment stands, in ISO 20022 terms folded to what changes our mind.
@@ -81,6 +84,11 @@ pub enum BankStatus {
     /// Definitely not executed (RJCT, CANC), with the bank's reason code.
     Rejected {
         /// ISO 20022 reason (`AM04`) or the bank's own code; for the record and the operator.
+        reason: String,
+    },
+    /// Settled before, and given back since, all of it (camt.054, pacs.004).
+    Returned {
+        /// ISO 20022 return reason (`AC04`, `MS03`) or the bank's own code.
         reason: String,
     },
     /// A code we do not know: nothing follows from it.

@@ -4,6 +4,7 @@
 //! anywhere. Every command ends with a code of [`crate::exit::ExitCode`], and every mistake with one sentence on standard error.
 
 mod audit;
+mod bank;
 mod check_config;
 mod input;
 mod language;
@@ -55,6 +56,8 @@ enum Word {
     Operator(operator::OperatorArgs),
     /// Verify every order, sum and audit chain of a database, and change nothing
     Audit(audit::AuditArgs),
+    /// Try a settlement backend against Obole's protocol
+    Bank(bank::BankArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Show the words of the order language; check and try a language file
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
             Some(Word::Bench(args)) => bench::bench(args, &line.log).await,
             Some(Word::Operator(args)) => operator::operator(args, &line.log).await,
             Some(Word::Audit(args)) => audit::audit(args, &line.log).await,
+            Some(Word::Bank(args)) => bank::bank(args, &line.log).await,
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),
         }
     })

@@ -16,8 +16,10 @@ use crate::app::reconcile::Schedule;
 use crate::app::{App, CodeSecret, Parts, timekeeping};
 use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
+use crate::bank::settlement::wire::Webhook;
+use crate::bank::settlement::{self, SettlementApi};
 use crate::clock::{Clock, SteadyClock, SystemClock};
-use crate::config::{BankSection, Config, Environment, PlatformSection};
+use crate::config::{BankSection, Config, Environment, PlatformSection, SettlementSection};
 use crate::crash::crash_point;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::exit::ExitCode;
@@ -96,9 +98,11 @@ async fn serve(args: RunArgs, config: Config) -> anyhow::Result<()> {
     let mut pages = web::WebState::new(app, serving.ledger().clone(), serving.end_of_pages());
     // Whoever reaches a loopback address is this machine's proxy, and says on whose behalf.
     pages.behind_proxy = config.web.listen.ip().is_loopback();
+    pages.webhooks = webhooks(&config)?;
     let router = web::router(pages);
     serving.serve_web(listeners, router);
     say(&format!("Obole {} serves {} and listens on {listen}", env!("CARGO_PKG_VERSION"), config.web.public_url));
+    register_webhooks(&config).await;
     asked_to_stop().await;
     tracing::info!("stopping: what is under way comes to its end, everything else is kept");
     serving.stop().await;
@@ -236,6 +240,50 @@ fn connect_bank(
             }
             let rate = NonZeroU32::new(section.requests_per_second).context("requests_per_second is 0")?;
             Ok((Arc::new(BerlinGroup::new(name.clone(), settings, clock.clone(), entropy.clone())?), rate))
+        }
+        BankSection::Settlement(section) => {
+            let rate = NonZeroU32::new(section.requests_per_second).context("requests_per_second is 0")?;
+            Ok((Arc::new(settlement_api(name, section, clock)?), rate))
+        }
+    }
+}
+
+fn settlement_api(name: &BankName, section: &SettlementSection, clock: &Arc<dyn Clock>) -> anyhow::Result<SettlementApi> {
+    let settings = settlement::Settings {
+        key: section.key.clone(),
+        client_identity: section.client_identity.clone(),
+        connect_timeout: section.connect_timeout,
+        total_timeout: section.request_timeout,
+        ..settlement::Settings::at(section.base_url.clone())
+    };
+    SettlementApi::new(name.clone(), settings, clock.clone())
+}
+
+/// The banks of the configuration that push what happens.
+fn webhooks(config: &Config) -> anyhow::Result<Vec<web::BankWebhook>> {
+    let mut found = Vec::new();
+    for (name, section) in &config.banks {
+        if let BankSection::Settlement(SettlementSection { webhook: Some(webhook), .. }) = section {
+            found.push(web::BankWebhook::new(webhook.path.clone(), name.clone(), &webhook.secrets)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Tells each of them where to. A bank that cannot be told is asked about its payments as usual.
+async fn register_webhooks(config: &Config) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    for (name, section) in &config.banks {
+        let BankSection::Settlement(section @ SettlementSection { webhook: Some(webhook), .. }) = section else { continue };
+        let url = format!("{}{}", config.web.public_url.as_str().trim_end_matches('/'), webhook.path);
+        let secrets = webhook.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
+        let told = match settlement_api(name, section, &clock) {
+            Ok(backend) => backend.register_webhook(&Webhook { url, secrets }).await.map_err(anyhow::Error::new),
+            Err(error) => Err(error),
+        };
+        match told {
+            Ok(()) => tracing::info!(bank.name = %name, "the bank will push what happens"),
+            Err(error) => tracing::warn!(bank.name = %name, %error, "the bank could not be told where to push what happens"),
         }
     }
 }

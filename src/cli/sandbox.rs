@@ -13,7 +13,11 @@ use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
 use crate::order::Policy;
 use crate::sandbox::listen;
-use crate::sandbox::whole::{self, Limits, Setup, Whole};
+use crate::bank::fake::{FakeBank, Settings};
+use crate::bank::settlement::sign::RequestKey;
+use crate::sandbox::settlement::defect::{self, Defect};
+use crate::sandbox::settlement::{ReferenceBackend, TestClock, serve as serve_backend};
+use crate::sandbox::whole::{self, BankApi, Limits, Setup, Whole};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say};
 
@@ -28,6 +32,9 @@ pub(super) struct SandboxArgs {
     /// Where the sandbox bank listens
     #[arg(long, value_name = "ADDR", default_value = "localhost:8082")]
     bank_listen: String,
+    /// What the sandbox bank speaks
+    #[arg(long, value_name = "API", value_enum, default_value_t)]
+    bank_api: BankApi,
 }
 
 /// `obole sandbox`: all of it, or one of its servers alone.
@@ -43,8 +50,27 @@ pub(super) struct SandboxCommand {
 enum Part {
     /// The sandbox town alone, speaking the Mastodon client API
     Town(PartArgs),
-    /// The sandbox bank alone, speaking Berlin Group NextGenPSD2
-    Bank(PartArgs),
+    /// The sandbox bank alone, speaking Berlin Group NextGenPSD2 or, as the reference backend, the Obole Settlement API
+    Bank(BankArgs),
+}
+
+/// How the bank alone is served.
+#[derive(Debug, Clone, Args)]
+struct BankArgs {
+    #[command(flatten)]
+    part: PartArgs,
+    /// What it speaks
+    #[arg(long, value_name = "API", value_enum, default_value_t)]
+    api: BankApi,
+    /// Settlement API: the file that keeps what was ordered (and FILE.books beside it); without it nothing outlives the process
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Settlement API: a client that may call, by signed requests; may be given several times. Without any, nobody has to sign
+    #[arg(long, value_name = "ID:SECRET")]
+    auth: Vec<String>,
+    /// Settlement API: a mistake that it makes on purpose; `list` names them
+    #[arg(long, value_name = "NAME")]
+    defect: Option<String>,
 }
 
 /// Where one server keeps its memory and listens.
@@ -62,7 +88,21 @@ pub(super) async fn command(command: SandboxCommand, log: &LogArgs) -> ExitCode 
     match command.part {
         None => sandbox(command.all, log).await,
         Some(Part::Town(args)) => alone(serve_town(args), log).await,
-        Some(Part::Bank(args)) => alone(serve_bank(args), log).await,
+        Some(Part::Bank(args)) if args.defect.as_deref() == Some("list") => {
+            list_defects();
+            ExitCode::Ok
+        }
+        Some(Part::Bank(args)) if args.api == BankApi::Settlement => match reference(&args) {
+            Ok(backend) => alone(serve_reference(backend), log).await,
+            Err(error) => complain(&error, ExitCode::Usage),
+        },
+        Some(Part::Bank(args)) => {
+            if args.state.is_some() || args.defect.is_some() || !args.auth.is_empty() {
+                let error = anyhow::anyhow!("--state, --auth and --defect are for --api settlement");
+                return complain(&error, ExitCode::Usage);
+            }
+            alone(serve_bank(args.part), log).await
+        }
     }
 }
 
@@ -87,6 +127,7 @@ async fn serve(args: SandboxArgs) -> anyhow::Result<()> {
         data: args.serve.data.clone(),
         town_listen: args.town_listen,
         bank_listen: args.bank_listen,
+        bank_api: args.bank_api,
         public_url: public_url.clone(),
         town_limits: Limits::default(),
         policy: Policy::default(),
@@ -137,4 +178,66 @@ async fn serve_bank(args: PartArgs) -> anyhow::Result<()> {
     asked_to_stop().await;
     shutdown.cancel();
     running.task.await.context("the sandbox bank")?
+}
+
+/// From acceptance to booking at the reference backend: long enough to see a payment under way, short enough to wait for.
+const EXECUTION_MS: u64 = 300;
+
+/// What the reference backend is to be, read from the command line.
+struct Reference {
+    state: Option<PathBuf>,
+    clients: Vec<RequestKey>,
+    defect: Option<Defect>,
+    listen: String,
+}
+
+fn reference(args: &BankArgs) -> anyhow::Result<Reference> {
+    let key = |text: &String| RequestKey::parse(text).map_err(|why| anyhow::anyhow!("--auth {why}"));
+    let defect = |name: &String| {
+        Defect::named(name).with_context(|| format!("there is no defect {name:?}; --defect list names them"))
+    };
+    Ok(Reference {
+        state: args.state.clone(),
+        clients: args.auth.iter().map(key).collect::<anyhow::Result<_>>()?,
+        defect: args.defect.as_ref().map(defect).transpose()?,
+        listen: args.part.listen.clone().unwrap_or_else(|| "localhost:8090".to_owned()),
+    })
+}
+
+fn list_defects() {
+    for defect in defect::ALL {
+        say(&format!("{:<24} {:<4} {}", defect.name, defect.check, defect.what));
+    }
+}
+
+async fn serve_reference(reference: Reference) -> anyhow::Result<()> {
+    let Reference { state, clients, defect, listen } = reference;
+    let shutdown = CancellationToken::new();
+    let clock = TestClock::over(Arc::new(SystemClock));
+    let settings = Settings { execution_delay_ms: EXECUTION_MS, ..Settings::default() };
+    let bank = match &state {
+        None => FakeBank::in_memory(settings, clock.clone(), Arc::new(SystemEntropy)),
+        Some(file) => {
+            let books = PathBuf::from(format!("{}.books", file.display()));
+            FakeBank::open(&books, settings, clock.clone(), Arc::new(SystemEntropy)).context("the reference backend's books")?
+        }
+    };
+    let backend = ReferenceBackend {
+        bank: Arc::new(bank),
+        clock,
+        wall: Arc::new(SystemClock),
+        state,
+        clients,
+        defect,
+        address: listen,
+        shutdown: shutdown.clone(),
+    };
+    let running = serve_backend(backend).await?;
+    say(&format!("The reference backend (Obole Settlement API) is at {}", running.url));
+    if let Some(defect) = defect {
+        say(&format!("It makes a mistake on purpose, {}: {}", defect.name, defect.what));
+    }
+    asked_to_stop().await;
+    shutdown.cancel();
+    running.task.await.context("the reference backend")?
 }

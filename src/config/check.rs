@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
 use super::platforms;
-use super::reader::{Form, Outcome, Place, Reader, Section};
+use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
+use super::settlement;
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, OperatorsSection, PayeeIdentitySection,
     PayeeSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
@@ -20,8 +21,8 @@ use crate::people::Class;
 use crate::people::screening::SanctionsList;
 use crate::store::Location;
 
-/// The ports of the sandbox town and bank. They listen on loopback only, and a production start never speaks to them.
-const SANDBOX_PORTS: [u16; 2] = [8081, 8082];
+/// The ports of the sandbox town and bank, and of the reference backend. They listen on loopback only, and a production start never speaks to them.
+const SANDBOX_PORTS: [u16; 3] = [8081, 8082, 8090];
 
 pub(super) fn config(reader: &mut Reader<'_>, mut root: Section<'_>) -> Outcome<Config> {
     let store = store(reader, &mut root);
@@ -145,11 +146,16 @@ fn banks(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<Ba
         reader.note(&Place::of_key("banks"), "names no bank", Some("add a table such as [banks.main]".to_owned()));
     }
     let read = named.into_iter().map(|(name, mut section)| {
-        let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &["berlin_group"]));
-        let bank = berlin_group(reader, &mut section);
+        const KINDS: [&str; 2] = ["berlin_group", "settlement"];
+        let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &KINDS).map(|()| kind.to_owned()));
+        // Without a kind, the keys of the first are what is checked.
+        let bank = match kind.as_ref().map(|(kind, _)| kind.as_str()) {
+            Ok("settlement") => settlement::read(reader, &name, &mut section).map(BankSection::Settlement),
+            _ => berlin_group(reader, &mut section).map(BankSection::BerlinGroup),
+        };
         reader.finish(section);
         kind?;
-        Ok((BankName::from(name), BankSection::BerlinGroup(bank?)))
+        Ok((BankName::from(name), bank?))
     });
     all(read)
 }

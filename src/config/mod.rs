@@ -11,6 +11,7 @@ mod mistake;
 mod platforms;
 mod reader;
 mod sections;
+mod settlement;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub use sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
     PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, SecretsSection, StoreSection, WebSection,
 };
+pub use settlement::{SettlementSection, WebhookSection};
 
 use reader::{Reader, Section};
 

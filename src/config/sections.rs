@@ -126,6 +126,8 @@ pub struct MastodonSection {
 pub enum BankSection {
     /// `kind = "berlin_group"`.
     BerlinGroup(BerlinGroupSection),
+    /// `kind = "settlement"`.
+    Settlement(super::SettlementSection),
 }
 
 /// A connection to a bank that speaks Berlin Group NextGenPSD2.

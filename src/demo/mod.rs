@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use crate::exit::ExitCode;
 use crate::order::{Policy, Timing};
 use crate::sandbox::listen;
-use crate::sandbox::whole::{self, Limits as TownLimits, Setup, Whole, Window};
+use crate::sandbox::whole::{self, BankApi, Limits as TownLimits, Setup, Whole, Window};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say_aside};
 use actor::Actor;
@@ -47,6 +47,9 @@ pub struct DemoArgs {
     /// Where the sandbox bank listens
     #[arg(long, value_name = "ADDR", default_value = "localhost:0")]
     bank_listen: String,
+    /// What the sandbox bank speaks
+    #[arg(long, value_name = "API", value_enum, default_value_t)]
+    bank_api: BankApi,
     /// How many people act at the same time
     #[arg(long, value_name = "N", default_value_t = 32)]
     at_once: usize,
@@ -111,6 +114,7 @@ async fn play(args: &DemoArgs, data: PathBuf) -> anyhow::Result<Summary> {
         data,
         town_listen: args.town_listen.clone(),
         bank_listen: args.bank_listen.clone(),
+        bank_api: args.bank_api,
         public_url: public_url.clone(),
         town_limits,
         policy: Policy { timing, ..Policy::default() },

@@ -9,5 +9,6 @@ pub mod listen;
 pub mod person;
 pub mod playground;
 pub mod seed;
+pub mod settlement;
 pub mod town;
 pub mod whole;

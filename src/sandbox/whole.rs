@@ -16,11 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::person::Sandbox;
 use super::seed::{self, Seeded};
-use super::{bank, playground, town};
+use super::{bank, playground, settlement, town};
 use crate::app::operate::Office;
 use crate::app::{App, CodeSecret, Parts, directory};
+use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
 use crate::bank::fake::{FakeBank, Settings};
+use crate::bank::settlement::{self as api, SettlementApi};
 use crate::clock::{Clock, SteadyClock};
 use crate::entropy::{Entropy, SystemEntropy, random_bytes};
 use crate::ids::{BankName, PlatformName, hex};
@@ -45,6 +47,16 @@ const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(2_000).expect("is not zero"
 /// A whole demonstration enrols from one address.
 const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(100_000).expect("is not zero");
 
+/// What the sandbox bank speaks, and through which adapter Obole speaks to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum BankApi {
+    /// Berlin Group NextGenPSD2
+    #[default]
+    BerlinGroup,
+    /// The Obole Settlement API
+    Settlement,
+}
+
 /// How the sandbox is to be set up.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -54,6 +66,8 @@ pub struct Setup {
     pub town_listen: String,
     /// Where the bank listens.
     pub bank_listen: String,
+    /// What the bank speaks.
+    pub bank_api: BankApi,
     /// How people reach Obole's pages.
     pub public_url: String,
     /// What the town lets one account send, and announces in its headers.
@@ -89,13 +103,17 @@ pub async fn start(setup: &Setup) -> anyhow::Result<Whole> {
     let people = open_town(&setup.data, setup.town_limits, entropy.clone())?;
     let town = serve_town(&setup.data, people, setup.town_listen.clone(), clock.clone(), servers.clone()).await?;
     let books = open_bank(&setup.data, clock.clone(), entropy.clone())?;
-    let bank = serve_bank(books, setup.bank_listen.clone(), servers.clone()).await?;
+    let bank = match setup.bank_api {
+        BankApi::BerlinGroup => serve_bank(books, setup.bank_listen.clone(), servers.clone()).await?,
+        BankApi::Settlement => serve_backend(&setup.data, books, setup.bank_listen.clone(), clock.clone(), servers.clone()).await?,
+    };
 
     let sandbox = Sandbox::at(&town.public_url, &bank.public_url)?;
     let seeded = seed::sow(&sandbox, &PlatformName::from(TOWN)).await.context("the sandbox could not be peopled")?;
     let app = connect(Connecting {
         store,
         sandbox: &sandbox,
+        bank_api: setup.bank_api,
         seeded: &seeded,
         statuses: setup.town_limits.statuses,
         calls_per_second: CALLS_PER_SECOND,
@@ -117,6 +135,8 @@ pub struct Connecting<'a> {
     pub store: Store,
     /// Where town and bank are.
     pub sandbox: &'a Sandbox,
+    /// What the bank speaks.
+    pub bank_api: BankApi,
     /// Who is there.
     pub seeded: &'a Seeded,
     /// What the town lets Obole send.
@@ -137,7 +157,7 @@ pub struct Connecting<'a> {
 
 /// Connects an Obole to a town and a bank that are being served, through the adapters that production uses.
 pub async fn connect(parts: Connecting<'_>) -> anyhow::Result<Arc<App>> {
-    let Connecting { store, sandbox, seeded, statuses, calls_per_second, policy, secret, public_url, clock, entropy } = parts;
+    let Connecting { store, sandbox, bank_api, seeded, statuses, calls_per_second, policy, secret, public_url, clock, entropy } = parts;
     let mastodon = MastodonConfig {
         send_windows: vec![SendWindow { limit: statuses.limit, period_seconds: statuses.period_seconds.into() }],
         from_beginning: true,
@@ -145,12 +165,18 @@ pub async fn connect(parts: Connecting<'_>) -> anyhow::Result<Arc<App>> {
     };
     let platform =
         Mastodon::connect(mastodon, PlatformName::from(TOWN)).await.context("Obole could not connect to the sandbox town")?;
-    let settings = berlin_group::Settings::at(sandbox.bank_url().parse().context("the sandbox bank's address")?);
-    let settlement = BerlinGroup::new(BankName::from(BANK), settings, clock.clone(), entropy.clone())?;
+    let bank_url = sandbox.bank_url().parse().context("the sandbox bank's address")?;
+    let name = BankName::from(BANK);
+    let settlement: Arc<dyn Bank> = match bank_api {
+        BankApi::BerlinGroup => {
+            Arc::new(BerlinGroup::new(name, berlin_group::Settings::at(bank_url), clock.clone(), entropy.clone())?)
+        }
+        BankApi::Settlement => Arc::new(SettlementApi::new(name, api::Settings::at(bank_url), clock.clone())?),
+    };
     let app = App::new(Parts {
         store,
         platforms: vec![Arc::new(platform)],
-        banks: vec![(Arc::new(settlement), calls_per_second)],
+        banks: vec![(settlement, calls_per_second)],
         clock,
         secret,
         entropy,
@@ -190,6 +216,28 @@ pub async fn serve_town(
     let identity_url = Some(identity(data, &listen)?);
     let heartbeat = town::HEARTBEAT;
     town::serve(town::TownServer { town, clock, listen, public_url: None, identity_url, heartbeat, shutdown }).await
+}
+
+/// Serves a bank through the Obole Settlement API.
+async fn serve_backend(
+    data: &Path,
+    bank: Arc<FakeBank>,
+    address: String,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<bank::Running> {
+    let backend = settlement::ReferenceBackend {
+        bank,
+        clock: settlement::TestClock::over(clock.clone()),
+        wall: clock,
+        state: Some(data.join("settlement.db")),
+        clients: Vec::new(),
+        defect: None,
+        address,
+        shutdown,
+    };
+    let settlement::Running { addresses, url, task } = settlement::serve(backend).await?;
+    Ok(bank::Running { addresses, public_url: url, task })
 }
 
 /// Serves a bank.

@@ -14,6 +14,7 @@ pub mod directory;
 pub mod effects;
 pub(crate) mod engine;
 mod footing;
+mod hints;
 pub mod inspection;
 pub mod operators;
 pub mod orders;

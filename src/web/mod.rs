@@ -16,6 +16,8 @@
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
 //! | `/platforms/{name}` | where a platform that pushes its events calls, see [`crate::platform::inbound`] |
+//! | `GET /settlement`, `…/openapi.json` | how a bank connects: the Obole Settlement API |
+//! | `POST /settlement/events/{name}` | a bank's webhooks, see [`BankWebhook`] |
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
 pub(crate) mod assets;
@@ -31,6 +33,7 @@ pub(crate) mod live;
 mod me;
 pub(crate) mod order;
 mod passkey;
+mod settlement;
 pub(crate) mod shell;
 pub(crate) mod visitor;
 pub(crate) mod words;
@@ -47,6 +50,8 @@ use crate::app::App;
 use crate::app::ledger::Ledger;
 use crate::store::Ground;
 
+pub use settlement::webhook::BankWebhook;
+
 /// What the pages are made from.
 pub struct WebState {
     /// Everything the verbs need.
@@ -61,6 +66,8 @@ pub struct WebState {
     pub enrolments_per_minute: NonZeroU32,
     /// A reverse proxy in front of us writes the visitor's address at the end of `X-Forwarded-For`.
     pub behind_proxy: bool,
+    /// The banks whose webhooks come in here.
+    pub webhooks: Vec<BankWebhook>,
     /// Told when the pages are to end, so that open streams do not hold the process.
     pub end: CancellationToken,
 }
@@ -78,6 +85,7 @@ impl WebState {
             bank_origins: Vec::new(),
             enrolments_per_minute: ENROLMENTS_PER_MINUTE,
             behind_proxy: false,
+            webhooks: Vec::new(),
             end,
         }
     }
@@ -93,6 +101,8 @@ pub(crate) struct Web {
     pub(crate) beginners: enrol::Beginners,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) bank_origins: Vec<String>,
+    pub(crate) heard: settlement::webhook::HeardIds,
+    webhooks: Vec<BankWebhook>,
     policy: dress::Headers,
 }
 
@@ -118,6 +128,8 @@ fn state(config: WebState) -> Arc<Web> {
         behind_proxy: config.behind_proxy,
         end: config.end,
         bank_origins: config.bank_origins,
+        heard: settlement::webhook::HeardIds::default(),
+        webhooks: config.webhooks,
         beginners: enrol::Beginners::new(config.enrolments_per_minute),
         streams: Arc::new(Semaphore::new(live::STREAMS)),
     })
@@ -174,9 +186,16 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
         .route("/platforms/{name}", get(inbound::answer_challenge).post(inbound::take_call))
+        .route("/settlement", get(settlement::show))
+        .route("/settlement/openapi.json", get(settlement::openapi))
         .route("/livez", get(front::livez))
         .route("/readyz", get(front::readyz))
         .route("/assets/{file}", get(assets::serve))
         .with_state(state.clone());
-    dress::layered(pages.merge(front), state)
+    let hooks = state.webhooks.iter().fold(Router::new(), |hooks, webhook| {
+        let (state, webhook) = (state.clone(), webhook.clone());
+        let path = webhook.path.clone();
+        hooks.route(&path, post(move |headers, body| settlement::webhook::receive(state.clone(), webhook.clone(), headers, body)))
+    });
+    dress::layered(pages.merge(hooks).merge(front), state)
 }

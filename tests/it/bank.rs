@@ -175,6 +175,7 @@ pub(crate) fn instruction(debtor: &Iban, creditor: &Iban, minor: i64) -> Payment
         amount: euros(minor),
         remittance: "DON #telethon".to_owned(),
         return_url: "https://obole.example/back".to_owned(),
+        submitted_at: START.parse().unwrap(),
     }
 }
 

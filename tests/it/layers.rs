@@ -38,6 +38,7 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
         "terminal" => any(&[&["exit"]]),
         "sandbox" => any(&[&VALUES, &CORE, &PORTS, &["app", "web", "serve"]]),
         "simulate" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app"]]),
+        "conformance" => any(&[&VALUES, &["bank"]]),
         "replay" => any(&[&VALUES, &CORE, &PORTS, &["app"]]),
         "demo" => any(&[&VALUES, &CORE, &EDGES, &["sandbox"]]),
         "bench" => any(&[&VALUES, &CORE, &PORTS, &EDGES, &["app", "serve", "sandbox"]]),
@@ -46,7 +47,7 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
             &CORE,
             &PORTS,
             &EDGES,
-            &["app", "bench", "web", "serve", "config", "sandbox", "demo", "replay", "simulate"],
+            &["app", "bench", "web", "serve", "config", "sandbox", "demo", "replay", "simulate", "conformance"],
         ]),
         // The map and the thin start.
         "lib" | "main" | "bin" => any(&[&["cli", "exit"]]),
@@ -55,14 +56,18 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 }
 
 /// Adapters by their folder, and who may name them besides: those who build them, and the skins over the fakes.
-const ADAPTERS: [(&str, &[&str]); 6] = [
+const ADAPTERS: [(&str, &[&str]); 7] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
     // Its configuration is what the file says; nothing stands between.
     ("platform::webhook", &["cli/run.rs", "config/"]),
     ("platform::bluesky", &["cli/run.rs", "config/", "bench/", "platform/recorded/"]),
     ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
+    (
+        "bank::settlement",
+        &["cli/run.rs", "cli/bank.rs", "cli/sandbox.rs", "config/settlement.rs", "conformance/", "sandbox/settlement/", "sandbox/whole.rs", "web/settlement/"],
+    ),
     ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/", "bench/growth/"]),
-    ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),
+    ("bank::fake", &["sandbox/bank/", "sandbox/settlement/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),
 ];
 
 /// What is wrong with the paths in one file. `file` is its place under `src/`.

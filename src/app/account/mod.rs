@@ -321,6 +321,7 @@ pub(super) fn page_for(app: &App, order: &Order, notice: &Notice) -> Option<Page
         Notice::Rejected {
             reason:
                 Rejection::AboveLowValueLimit { .. }
+                | Rejection::StrongConfirmationNeeded
                 | Rejection::LimitReached { which: LimitKind::LowValueSum | LimitKind::LowValueCount },
         } => Some(Page::AddPasskey(format!("{}/enrol", app.public_url))),
         _ => None,

@@ -418,6 +418,12 @@ impl Cycle<'_> {
                     self.report.learned.push(format!("payment {index} of order {} is disputed", order.id));
                 }
             }
+            Ok(Standing::Known { status: BankStatus::Returned { reason }, .. }) => {
+                let event = Event::Bank { payment: index, said: BankSaid::Returned { reason } };
+                if self.ledger.happened(order.id.clone(), event).await?.is_some() {
+                    self.report.learned.push(format!("payment {index} of order {} is returned", order.id));
+                }
+            }
             // Anything else contradicts nothing: a bank may answer late, or not know old payments any more.
             Ok(_) => {}
             Err(_) => {

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
 use super::stage::{Payer, Stage};
 use crate::app::App;
 use crate::bank::{Bank, BankStatus, DebtorAccount, PaymentInstruction, Submission};
+use crate::clock::Timestamp;
 use crate::ids::{AccountId, BankName, Channel, PaymentKey, PlatformName, PostId};
 use crate::money::{Currency, Money};
 use crate::platform::{OutgoingDm, Platform};
@@ -90,6 +91,7 @@ impl<'a> Naive<'a> {
                 amount: Money::new(1, Currency::EUR),
                 remittance: "OBOLE 12345678 TELETHON".to_owned(),
                 return_url: "http://localhost:8080/bank/return/0".to_owned(),
+                submitted_at: Timestamp::UNIX_EPOCH,
             })
             .await;
         ensure!(

@@ -162,6 +162,7 @@ impl Stage {
         whole::connect(Connecting {
             store: Store::open(location, Ground::Sandbox).await?,
             sandbox: &self.sandbox,
+            bank_api: whole::BankApi::BerlinGroup,
             seeded: &self.seeded,
             statuses: WIDE,
             calls_per_second: CALLS_PER_SECOND,

@@ -106,6 +106,12 @@ pub async fn serve(sandbox: SandboxBank) -> anyhow::Result<Running> {
     Ok(Running { addresses, public_url, task })
 }
 
+/// The bank's own pages and its helper interface alone, for another protocol's server over the same bank.
+pub(super) fn people(bank: Arc<FakeBank>, public_url: &str) -> Router {
+    let app = App { bank, public_url: public_url.into(), bearer_token: None };
+    helper::routes().merge(pages::routes()).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(app)
+}
+
 /// Idle connections and slow answers do not hold up the end.
 async fn until_farewell(server: impl Future<Output = std::io::Result<()>>, shutdown: CancellationToken) -> std::io::Result<()> {
     let farewell = async {
