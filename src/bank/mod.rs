@@ -22,7 +22,9 @@ use crate::ids::{BankName, PaymentKey};
 use crate::money::Money;
 
 pub mod berlin_group;
+pub mod calendar;
 pub mod fake;
+pub mod iso20022;
 pub mod sepa;
 pub mod settlement;
 
@@ -224,6 +226,45 @@ pub struct ConsentedAccount {
     pub currency: crate::money::Currency,
 }
 
+/// What came of asking the bank not to execute a payment, or to give it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It is cancelled, or the money is on its way back.
+    Cancelled,
+    /// The bank was asked and has not decided; how the payment stands will tell.
+    Asked,
+    /// The bank wants the payer's authentication first.
+    NeedsAuthorisation {
+        /// Where the payer authenticates, if the bank says so.
+        authorise_at: Option<String>,
+    },
+    /// It can no longer be cancelled, or the bank refuses.
+    TooLate,
+    /// This rail has no such thing.
+    NotPossible,
+    /// It may or may not be cancelled: ask how the payment stands.
+    Unknown {
+        /// One sentence for the record.
+        why: String,
+    },
+}
+
+/// What the payee's bank says of a name and an account (Regulation (EU) 2024/886, EPC Verification of Payee).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PayeeVerification {
+    /// The account is held under that name.
+    Match,
+    /// Nearly: the payer is shown the name that was told, and asked again.
+    CloseMatch {
+        /// The holder's name as the payee's bank tells it.
+        name: String,
+    },
+    /// The account is held under another name.
+    NoMatch,
+    /// Nobody could say: this rail does not ask, the payee's bank does not answer, the account is closed.
+    NotPossible,
+}
+
 /// A settlement backend.
 #[async_trait]
 pub trait Bank: Send + Sync {
@@ -248,4 +289,25 @@ pub trait Bank: Send + Sync {
 
     /// How a consent stands. A returning browser only triggers this question.
     async fn consent(&self, consent_id: &str) -> Result<ConsentStanding, TryAgain>;
+
+    /// Asks the bank not to execute a payment, or to give it back. `reason`: `DUPL`, `TECH`, `FRAD` or `CUST`. Called only where
+    /// [`Capabilities::cancel`] is declared.
+    async fn cancel(&self, _payment: &PaymentQuery, _reason: &str) -> Result<Cancellation, TryAgain> {
+        Ok(Cancellation::NotPossible)
+    }
+
+    /// Asks the payee's bank whether the account is held under that name. Advice, never a permission: no answer stops nothing.
+    async fn verify_payee(&self, _name: &str, _iban: &Iban) -> PayeeVerification {
+        PayeeVerification::NotPossible
+    }
+
+    /// Why a payment came back, by the bank's code, where entries tell it.
+    async fn return_reason(&self, _key: &PaymentKey) -> Option<String> {
+        None
+    }
+
+    /// What an operator should look at, each in one sentence: a certificate that runs out, a file that was put aside.
+    async fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -15,6 +15,9 @@ pub const NAME_MAX: usize = 70;
 /// The longest line of remittance information.
 pub const REMITTANCE_MAX: usize = 140;
 
+/// The most that one transfer may carry, in cents: 999,999,999.99 €.
+pub const LARGEST_MINOR: i64 = 99_999_999_999;
+
 /// Whether every character is in the SEPA set.
 pub fn is_sepa_text(text: &str) -> bool {
     text.chars().all(is_sepa)

@@ -28,6 +28,7 @@ use url::Url;
 use self::call::{Answer, Call, Caller, NoAnswer};
 pub use self::reading::Balance;
 use self::v1_3::{AccountReference, Amount, PaymentInitiation, header, path};
+pub use super::Cancellation;
 use super::{
     Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, DebtorAccount, Entry, PaymentInstruction, PaymentQuery,
     Standing, Submission, TryAgain, sepa,
@@ -127,22 +128,6 @@ impl Settings {
     }
 }
 
-/// What came of cancelling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cancellation {
-    /// It is cancelled.
-    Cancelled,
-    /// The bank wants the payer's authentication first.
-    NeedsAuthorisation,
-    /// It can no longer be cancelled.
-    TooLate,
-    /// It may or may not be cancelled: ask how the payment stands.
-    Unknown {
-        /// One sentence for the record.
-        why: String,
-    },
-}
-
 /// The adapter.
 pub struct BerlinGroup {
     name: BankName,
@@ -170,13 +155,13 @@ impl BerlinGroup {
     }
 
     /// Asks the bank not to execute a payment.
-    pub async fn cancel(&self, bank_payment_id: &str) -> Result<Cancellation, TryAgain> {
+    pub async fn cancel_payment(&self, bank_payment_id: &str) -> Result<Cancellation, TryAgain> {
         let url = self.url(&path::payment(&self.settings.product, bank_payment_id));
         let attempt = self.make(Call { method: reqwest::Method::DELETE, ..Call::get(url) }).await;
         let status = attempt.as_ref().ok().filter(|answer| !answer.about_another).map(|answer| answer.status.as_u16());
         match (status, attempt) {
             (Some(204), _) => Ok(Cancellation::Cancelled),
-            (Some(202), _) => Ok(Cancellation::NeedsAuthorisation),
+            (Some(202), _) => Ok(Cancellation::NeedsAuthorisation { authorise_at: None }),
             (Some(400 | 404 | 405 | 409), _) => Ok(Cancellation::TooLate),
             (Some(401 | 403 | 429), attempt) | (None, attempt @ Err(NoAnswer::NotSent(_))) => Err(verdict::ask_again(attempt)),
             (_, attempt) => Ok(Cancellation::Unknown { why: verdict::ask_again(attempt).to_string() }),

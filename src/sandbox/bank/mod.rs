@@ -17,6 +17,7 @@
 mod accounts;
 mod consents;
 mod error;
+pub mod files;
 mod gate;
 mod helper;
 mod initiation;
