@@ -16,8 +16,7 @@ use crate::app::reconcile::Schedule;
 use crate::app::{App, CodeSecret, Parts, timekeeping};
 use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
-use crate::bank::settlement::wire::Webhook;
-use crate::bank::settlement::{self, SettlementApi};
+use crate::bank::settlement::{self, SettlementApi, wire};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{BankSection, Config, Environment, PlatformSection, SettlementSection};
 use crate::crash::crash_point;
@@ -28,8 +27,8 @@ use crate::order::Policy;
 use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
 use crate::platform::bluesky::Bluesky;
-use crate::platform::webhook::Webhook;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
+use crate::platform::webhook::Webhook;
 use crate::serve::Serving;
 use crate::store::{Ground, Location, Store};
 use crate::telemetry::{self, LogArgs};
@@ -278,7 +277,7 @@ async fn register_webhooks(config: &Config) {
         let url = format!("{}{}", config.web.public_url.as_str().trim_end_matches('/'), webhook.path);
         let secrets = webhook.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         let told = match settlement_api(name, section, &clock) {
-            Ok(backend) => backend.register_webhook(&Webhook { url, secrets }).await.map_err(anyhow::Error::new),
+            Ok(backend) => backend.register_webhook(&wire::Webhook { url, secrets }).await.map_err(anyhow::Error::new),
             Err(error) => Err(error),
         };
         match told {

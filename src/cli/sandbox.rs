@@ -8,13 +8,13 @@ use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeArgs;
+use crate::bank::fake::{FakeBank, Settings};
+use crate::bank::settlement::sign::RequestKey;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
 use crate::order::Policy;
 use crate::sandbox::listen;
-use crate::bank::fake::{FakeBank, Settings};
-use crate::bank::settlement::sign::RequestKey;
 use crate::sandbox::settlement::defect::{self, Defect};
 use crate::sandbox::settlement::{ReferenceBackend, TestClock, serve as serve_backend};
 use crate::sandbox::whole::{self, BankApi, Limits, Setup, Whole};
@@ -193,9 +193,8 @@ struct Reference {
 
 fn reference(args: &BankArgs) -> anyhow::Result<Reference> {
     let key = |text: &String| RequestKey::parse(text).map_err(|why| anyhow::anyhow!("--auth {why}"));
-    let defect = |name: &String| {
-        Defect::named(name).with_context(|| format!("there is no defect {name:?}; --defect list names them"))
-    };
+    let defect =
+        |name: &String| Defect::named(name).with_context(|| format!("there is no defect {name:?}; --defect list names them"));
     Ok(Reference {
         state: args.state.clone(),
         clients: args.auth.iter().map(key).collect::<anyhow::Result<_>>()?,

@@ -7,12 +7,12 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
 use super::platforms;
-use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
-use super::settlement;
+use super::reader::{Form, Outcome, Place, Reader, Section};
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, OperatorsSection, PayeeIdentitySection,
     PayeeSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
 };
+use super::settlement;
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};

@@ -82,7 +82,8 @@ fn mastodon(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Masto
 }
 
 fn bluesky(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<BlueskyConfig> {
-    let service = reader.or(section, "service", Form::Text, Url::parse("https://bsky.social").ok(), |text| web_address(text).map(Some));
+    let service =
+        reader.or(section, "service", Form::Text, Url::parse("https://bsky.social").ok(), |text| web_address(text).map(Some));
     let identifier = reader.required(section, "identifier", Form::Text, handle);
     let app_password = required_secret(reader, section, "app_password", "app_password_file");
     let jetstreams = reader.optional(section, "jetstreams", Form::Text, |text| {

@@ -163,7 +163,13 @@ impl Report {
 
 /// A check in a line.
 pub fn line(check: &CheckReport) -> String {
-    let head = format!("{:<4}{:<13}{:>6}  {}", check.id, check.outcome.word(), format!("{:.1}s", f64::from(u32::try_from(check.milliseconds).unwrap_or(u32::MAX)) / 1000.0), check.title);
+    let head = format!(
+        "{:<4}{:<13}{:>6}  {}",
+        check.id,
+        check.outcome.word(),
+        format!("{:.1}s", f64::from(u32::try_from(check.milliseconds).unwrap_or(u32::MAX)) / 1000.0),
+        check.title
+    );
     match check.outcome.why() {
         "" => head,
         why => format!("{head}\n{:25}{why}", ""),
@@ -198,7 +204,8 @@ mod tests {
 
     #[test]
     fn the_three_forms_tell_failed_from_not_declared_and_not_tried() {
-        let check = |id: &str, outcome| CheckReport { id: id.to_owned(), title: "a <title>".to_owned(), outcome, milliseconds: 1_234 };
+        let check =
+            |id: &str, outcome| CheckReport { id: id.to_owned(), title: "a <title>".to_owned(), outcome, milliseconds: 1_234 };
         let report = Report {
             url: "http://127.0.0.1:8090/".to_owned(),
             backend: "Bank & Sons".to_owned(),

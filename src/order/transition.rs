@@ -195,7 +195,9 @@ impl Decision {
         let by = match policy.passkey {
             _ if !policy.needs_passkey(&self.order) => Means::Code,
             PasskeyStanding::Usable => Means::Passkey,
-            PasskeyStanding::Missing if policy.source_can_be_forged => return self.reject(Rejection::StrongConfirmationNeeded, now),
+            PasskeyStanding::Missing if policy.source_can_be_forged => {
+                return self.reject(Rejection::StrongConfirmationNeeded, now);
+            }
             PasskeyStanding::NewUntil(until) => return self.reject(Rejection::PasskeyTooNew { limit, until }, now),
             PasskeyStanding::Missing => return self.reject(Rejection::AboveLowValueLimit { limit }, now),
         };

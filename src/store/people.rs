@@ -191,15 +191,17 @@ impl Tx {
 
     /// The enrolment of a browser session.
     pub(crate) async fn enrolment_of_session(&mut self, session: &str) -> Result<Option<Enrolment>, StoreError> {
-        let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE session = $1");
+        let statement = sql!(
+            "SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE session = $1"
+        );
         self.rows(statement, args![session]).await?.first().map(enrolment).transpose()
     }
 
     /// The enrolment that waits for a code, by the code's keyed hash.
     pub(crate) async fn enrolment_of_code(&mut self, code_mac: &str) -> Result<Option<Enrolment>, StoreError> {
-        let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE code_mac = $1");
+        let statement = sql!(
+            "SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE code_mac = $1"
+        );
         self.rows(statement, args![code_mac]).await?.first().map(enrolment).transpose()
     }
 }

@@ -207,7 +207,9 @@ async fn messages_go_out_signed_and_under_their_key() {
     let other = Other::start().await;
     let app = other.connect();
     let to = AccountId::from("u-7");
-    let send = async |key: &str| app.send_dm(OutgoingDm { key, to: &to, to_handle: "ana", text: "Bonjour", in_reply_to: Some("m-1") }).await;
+    let send = async |key: &str| {
+        app.send_dm(OutgoingDm { key, to: &to, to_handle: "ana", text: "Bonjour", in_reply_to: Some("m-1") }).await
+    };
     // The first answer is lost in a server's error; the repetition gets the first message's id.
     other.answers("message.send", 500, json!({}));
     assert!(matches!(send("k-1").await, Err(SendError::Unknown { .. })));

@@ -396,6 +396,7 @@ async fn only_what_a_mandate_covers_is_taken() {
         amount: Money::new(1_001, Currency::EUR),
         remittance: "OBOLE".to_owned(),
         return_url: String::new(),
+        submitted_at: clock().now(),
     };
     let refused = Submission::Refused { reason: "MD01".to_owned() };
     assert_eq!(bank.submit(&payment).await, refused);

@@ -52,7 +52,8 @@ impl RequestKey {
     /// `ID:SECRET`, as the command line takes it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (id, secret) = text.split_once(':').ok_or("has to be ID:SECRET")?;
-        let fits = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let fits =
+            !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if !fits {
             return Err("has an ID that is not made of letters, digits and - _ .".to_owned());
         }

@@ -187,8 +187,15 @@ async fn until_settled(hand: &Hand<'_>, ear: &SharedEar, id: &str) -> Trial<Vec<
 fn signed(hand: &Hand<'_>, one: &Heard, secrets: &[WebhookSecret]) -> Trial {
     match one.delivery().verify(secrets, hand.kit.clock.now()) {
         Ok(()) => Ok(()),
-        Err(BadSignature::Missing) => fail!("a webhook came without {}, {} or {}", header::webhook::ID, header::webhook::TIMESTAMP, header::webhook::SIGNATURE),
-        Err(BadSignature::Stale) => fail!("a webhook was signed for another moment ({}), so that an old one passes for a new one", one.timestamp),
+        Err(BadSignature::Missing) => fail!(
+            "a webhook came without {}, {} or {}",
+            header::webhook::ID,
+            header::webhook::TIMESTAMP,
+            header::webhook::SIGNATURE
+        ),
+        Err(BadSignature::Stale) => {
+            fail!("a webhook was signed for another moment ({}), so that an old one passes for a new one", one.timestamp)
+        }
         Err(BadSignature::Wrong) => fail!("a webhook is not signed by a secret that is in force"),
     }
 }

@@ -329,9 +329,8 @@ fn standing(state: &State, row: &Row, payment: &Payment) -> (Standing, Option<St
 /// What the entry that gave it back says.
 fn returned_because(state: &State, payment: &Payment) -> String {
     let entries = state.bank.entries(&payment.instruction.debtor, crate::bank::fake::Days::default(), 0, usize::MAX);
-    let is_return = |entry: &&crate::bank::fake::Entry| {
-        entry.kind == MovementKind::Return && entry.payment.as_ref() == Some(&payment.id)
-    };
+    let is_return =
+        |entry: &&crate::bank::fake::Entry| entry.kind == MovementKind::Return && entry.payment.as_ref() == Some(&payment.id);
     let text = entries.ok().and_then(|(entries, _)| entries.iter().find(is_return).and_then(|entry| entry.remittance.clone()));
     text.and_then(|text| text.strip_prefix("RETURN ").map(str::to_owned)).unwrap_or_else(|| "NARR".to_owned())
 }

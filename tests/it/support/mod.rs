@@ -2,6 +2,6 @@
 
 pub(crate) mod app;
 pub(crate) mod authenticator;
+pub(crate) mod connected;
 pub(crate) mod database;
 pub(crate) mod stories;
-pub(crate) mod connected;
