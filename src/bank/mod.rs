@@ -23,8 +23,10 @@ use crate::money::Money;
 
 pub mod berlin_group;
 pub mod calendar;
+pub mod certificate;
 pub mod fake;
 pub mod iso20022;
+pub mod oauth;
 pub mod sepa;
 
 /// What a rail can do. Everything here is a promise of the bank, not a hope of ours.

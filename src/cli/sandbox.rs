@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeArgs;
@@ -12,6 +12,7 @@ use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
 use crate::order::Policy;
+use crate::sandbox::bank::files::{FilesPeer, serve_mandates};
 use crate::sandbox::listen;
 use crate::sandbox::whole::{self, Limits, Setup, Whole};
 use crate::telemetry::{self, LogArgs};
@@ -43,8 +44,8 @@ pub(super) struct SandboxCommand {
 enum Part {
     /// The sandbox town alone, speaking the Mastodon client API
     Town(PartArgs),
-    /// The sandbox bank alone, speaking Berlin Group NextGenPSD2
-    Bank(PartArgs),
+    /// The sandbox bank alone, speaking Berlin Group NextGenPSD2 or by file
+    Bank(BankArgs),
 }
 
 /// Where one server keeps its memory and listens.
@@ -58,11 +59,34 @@ struct PartArgs {
     listen: Option<String>,
 }
 
+/// What the sandbox bank speaks.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BankApi {
+    /// Berlin Group NextGenPSD2 1.3
+    BerlinGroup,
+    /// ISO 20022 files in a directory; the page for mandates is at `/mandate`
+    Files,
+}
+
+/// The sandbox bank and its interface.
+#[derive(Debug, Clone, Args)]
+struct BankArgs {
+    #[command(flatten)]
+    part: PartArgs,
+    /// What it speaks
+    #[arg(long, value_enum, default_value = "berlin-group")]
+    api: BankApi,
+    /// With `--api files`: the directory that Obole hands files over in; made if missing
+    #[arg(long, value_name = "DIR", default_value = "obole-sandbox/files")]
+    directory: PathBuf,
+}
+
 pub(super) async fn command(command: SandboxCommand, log: &LogArgs) -> ExitCode {
     match command.part {
         None => sandbox(command.all, log).await,
         Some(Part::Town(args)) => alone(serve_town(args), log).await,
-        Some(Part::Bank(args)) => alone(serve_bank(args), log).await,
+        Some(Part::Bank(BankArgs { part, api: BankApi::BerlinGroup, .. })) => alone(serve_bank(part), log).await,
+        Some(Part::Bank(BankArgs { part, api: BankApi::Files, directory })) => alone(serve_files(part, directory), log).await,
     }
 }
 
@@ -137,4 +161,21 @@ async fn serve_bank(args: PartArgs) -> anyhow::Result<()> {
     asked_to_stop().await;
     shutdown.cancel();
     running.task.await.context("the sandbox bank")?
+}
+
+async fn serve_files(args: PartArgs, directory: PathBuf) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    let books = whole::open_bank(&args.data, Arc::new(SystemClock), Arc::new(SystemEntropy))?;
+    std::fs::create_dir_all(&directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    let peer = Arc::new(FilesPeer::open(&directory, books, Arc::new(SystemEntropy))?);
+    let listen = args.listen.unwrap_or_else(|| "localhost:8082".to_owned());
+    let (page, _servers) = serve_mandates(peer.clone(), &listen, &shutdown)?;
+    say(&format!("The sandbox bank works in {}; mandates are given at {page}/mandate", directory.display()));
+    tokio::select! {
+        ended = peer.keep_working(shutdown.clone()) => ended,
+        () = asked_to_stop() => {
+            shutdown.cancel();
+            Ok(())
+        }
+    }
 }

@@ -6,12 +6,15 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
+use super::iso20022::iso20022;
 use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
     PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection,
     WebSection,
 };
+use crate::bank::berlin_group::Authentication;
+use crate::bank::oauth::ClientCredentials;
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};
@@ -193,11 +196,17 @@ fn banks(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<Ba
         reader.note(&Place::of_key("banks"), "names no bank", Some("add a table such as [banks.main]".to_owned()));
     }
     let read = named.into_iter().map(|(name, mut section)| {
-        let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &["berlin_group"]));
-        let bank = berlin_group(reader, &mut section);
+        let kind = reader.required(&mut section, "kind", Form::Text, |kind| {
+            one_of(kind, &["berlin_group", "iso20022_files"]).map(|()| kind.to_owned())
+        });
+        let bank = match kind.as_ref().map(|(kind, _)| kind.as_str()) {
+            Ok("iso20022_files") => iso20022(reader, &mut section).map(BankSection::Iso20022Files),
+            // The most usual kind's keys are checked even if the kind is wrong.
+            _ => berlin_group(reader, &mut section).map(BankSection::BerlinGroup),
+        };
         reader.finish(section);
         kind?;
-        Ok((BankName::from(name), BankSection::BerlinGroup(bank?)))
+        Ok((BankName::from(name), bank?))
     });
     all(read)
 }
@@ -214,6 +223,18 @@ fn berlin_group(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<B
         address.map(Into::into).map_err(|_| "has to be an IPv4 address, e.g. 192.0.2.1".to_owned())
     });
     let bearer_token = reader.secret(section, "bearer_token", "bearer_token_file");
+    let token = client_credentials(reader, section);
+    let path = |text: &str| not_blank(text).map(std::path::PathBuf::from);
+    let client_identity = reader.optional(section, "client_identity", Form::Text, path);
+    let signing_identity = reader.optional(section, "signing_identity", Form::Text, path);
+    let authentication = reader.or(section, "authentication", Form::Text, Authentication::Redirect, |text| match text {
+        "redirect" => Ok(Authentication::Redirect),
+        "decoupled" => Ok(Authentication::Decoupled),
+        _ => Err(must_be(&["redirect", "decoupled"])),
+    });
+    // A credit transfer is booked by the next business day; a long weekend lies between.
+    let five_days = Duration::from_hours(5 * 24);
+    let look_up_horizon = reader.or(section, "look_up_horizon_seconds", Form::Whole, five_days, seconds);
     let connect_timeout = reader.or(section, "connect_timeout_seconds", Form::Whole, Duration::from_secs(5), seconds);
     let request_timeout = reader.or(section, "request_timeout_seconds", Form::Whole, Duration::from_secs(30), seconds);
     let requests_per_second = reader.or(section, "requests_per_second", Form::Whole, 10, at_least_one);
@@ -222,10 +243,34 @@ fn berlin_group(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<B
         product: product?.0,
         psu_ip_address: psu_ip_address?.0,
         bearer_token: bearer_token?.map(|(token, _)| token),
+        token: token?,
+        client_identity: client_identity?.map(|(path, _)| path),
+        signing_identity: signing_identity?.map(|(path, _)| path),
+        authentication: authentication?,
+        look_up_horizon: look_up_horizon?,
         connect_timeout: connect_timeout?,
         request_timeout: request_timeout?,
         requests_per_second: requests_per_second?,
     })
+}
+
+/// `token_url`, and who we are there.
+fn client_credentials(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Option<ClientCredentials>> {
+    let token_url = reader.optional(section, "token_url", Form::Text, web_address);
+    let client_id = reader.optional(section, "client_id", Form::Text, not_blank);
+    let client_secret = reader.secret(section, "client_secret", "client_secret_file");
+    let scope = reader.optional(section, "scope", Form::Text, not_blank);
+    let (token_url, client_id, client_secret, scope) = (token_url?, client_id?, client_secret?, scope?);
+    let Some((token_url, _)) = token_url else {
+        let alone = client_id.map(|(_, place)| place).or(client_secret.map(|(_, place)| place)).or(scope.map(|(_, place)| place));
+        return match alone {
+            Some(place) => Err(reader.note(&place, "means nothing without token_url", None)),
+            None => Ok(None),
+        };
+    };
+    let Some((client_id, _)) = client_id else { return Err(reader.missing(section, "client_id")) };
+    let client_secret = client_secret.map(|(secret, _)| secret);
+    Ok(Some(ClientCredentials { token_url, client_id, client_secret, scope: scope.map(|(scope, _)| scope) }))
 }
 
 fn limits(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Limits> {
@@ -462,16 +507,16 @@ fn one_of(text: &str, words: &[&str]) -> Result<(), String> {
     if words.contains(&text) { Ok(()) } else { Err(must_be(words)) }
 }
 
-fn not_blank(text: &str) -> Result<String, String> {
+pub(super) fn not_blank(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-fn flag(text: &str) -> Result<bool, String> {
+pub(super) fn flag(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "has to be true or false".to_owned())
 }
 
-fn at_least_one(text: &str) -> Result<u32, String> {
+pub(super) fn at_least_one(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|number| *number >= 1).ok_or_else(|| "has to be a whole number from 1".to_owned())
 }
 
@@ -485,7 +530,7 @@ fn minor_units(text: &str) -> Result<i64, String> {
 /// The longest time that can be set: ten years, above which a number is a slip.
 const LONGEST_SECONDS: u64 = 10 * 366 * 24 * 3600;
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().filter(|number| (1..=LONGEST_SECONDS).contains(number));
     number.map(Duration::from_secs).ok_or_else(|| "has to be a whole number of seconds from 1".to_owned())
 }

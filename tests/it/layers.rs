@@ -55,9 +55,10 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 }
 
 /// Adapters by their folder, and who may name them besides: those who build them, and the skins over the fakes.
-const ADAPTERS: [(&str, &[&str]); 4] = [
+const ADAPTERS: [(&str, &[&str]); 5] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
-    ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
+    ("bank::berlin_group", &["cli/run.rs", "config/check.rs", "config/sections.rs", "sandbox/whole.rs"]),
+    ("bank::iso20022", &["cli/run.rs", "config/iso20022.rs"]),
     ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/", "bench/growth/"]),
     ("bank::fake", &["sandbox/bank/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),
 ];

@@ -26,6 +26,8 @@ pub enum MatterKind {
     FrozenPayee,
     /// A change needs two operators.
     Change,
+    /// Something about the connection to a bank: a certificate that runs out, a file that was put aside.
+    Bank,
 }
 
 impl MatterKind {
@@ -38,6 +40,7 @@ impl MatterKind {
             MatterKind::Disputed => "disputed payment",
             MatterKind::FrozenPayee => "frozen payee",
             MatterKind::Change => "proposed change",
+            MatterKind::Bank => "bank",
         }
     }
 }
@@ -77,6 +80,20 @@ pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
     matters.extend(tx.payee_rows(true).await?.iter().map(of_payee));
     for row in tx.open_changes().await? {
         matters.push(of_change(&row)?);
+    }
+    drop(tx);
+    let mut banks: Vec<_> = app.banks.iter().collect();
+    banks.sort_by_key(|(name, _)| name.as_str());
+    for (name, bank) in banks {
+        matters.extend(bank.warnings().await.into_iter().map(|what| Matter {
+            kind: MatterKind::Bank,
+            id: format!("bank:{name}"),
+            order: None,
+            payment: None,
+            since: None,
+            what,
+            can: Vec::new(),
+        }));
     }
     Ok(matters)
 }

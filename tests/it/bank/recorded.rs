@@ -135,9 +135,9 @@ async fn exchanges_are_as_recorded() {
     payment.amount.minor = 3_001;
     let Submission::Taken { bank_payment_id: waiting, .. } = bank.submit(&payment).await else { panic!("not taken") };
     recorder.check("payment-waiting-for-the-payer");
-    bank.cancel(&waiting).await.unwrap();
+    bank.cancel_payment(&waiting).await.unwrap();
     recorder.check("payment-cancelled");
-    bank.cancel(&settled).await.unwrap();
+    bank.cancel_payment(&settled).await.unwrap();
     recorder.check("payment-too-late-to-cancel");
     payment.amount.minor = 9_999_999;
     bank.submit(&payment).await;

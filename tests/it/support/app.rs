@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use obole::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
 use obole::app::ledger::Ledger;
 use obole::app::{App, CodeSecret, Parts, enrol};
+use obole::bank::Bank;
 use obole::bank::fake::{ConsentId, FakeBank, FakeConnection, Settings};
 use obole::clock::{Clock, ManualClock, Timestamp};
 use obole::entropy::SeededEntropy;
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) town: Arc<Town>,
     pub(crate) bank: Arc<FakeBank>,
     pub(crate) clock: Arc<ManualClock>,
+    /// The way to the bank, if it is another one than the fake bank's own.
+    pub(crate) through: std::sync::Mutex<Option<Arc<dyn Bank>>>,
     bot: Person,
     seed: std::sync::atomic::AtomicU64,
 }
@@ -42,7 +45,7 @@ impl World {
         let town = Arc::new(Town::in_memory(Limits::default(), Arc::new(SeededEntropy::new(1))));
         let bot = town.join("obole", "Obole", true, clock.now()).unwrap();
         let bank = Arc::new(FakeBank::in_memory(Settings::default(), clock.clone(), Arc::new(SeededEntropy::new(2))));
-        Arc::new(World { town, bank, clock, bot, seed: 100.into() })
+        Arc::new(World { town, bank, clock, through: std::sync::Mutex::default(), bot, seed: 100.into() })
     }
 
     pub(crate) fn person(&self, name: &str) -> Person {
@@ -95,8 +98,19 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(engine: Engine, policy: Policy) -> Option<Self> {
-        let database = Database::fresh(engine).await?;
+        TestApp::start_in(World::new(), engine, policy).await
+    }
+
+    /// The same, with a bank that is reached over another rail.
+    pub(crate) async fn start_through(engine: Engine, rail: impl FnOnce(&World) -> Arc<dyn Bank>) -> Option<Self> {
         let world = World::new();
+        let bank = rail(&world);
+        *world.through.lock().unwrap() = Some(bank);
+        TestApp::start_in(world, engine, Policy::default()).await
+    }
+
+    async fn start_in(world: Arc<World>, engine: Engine, policy: Policy) -> Option<Self> {
+        let database = Database::fresh(engine).await?;
         for (name, opening) in [("croixrouge", 0), ("bob", 10_000), ("wateraid", 0)] {
             world.person(name);
             world.bank.open_account(name, name, Money::new(opening, Currency::EUR)).unwrap();
@@ -214,6 +228,15 @@ impl TestApp {
 
     /// A payer with an account at the bank, enrolled by a private message.
     pub(crate) async fn enrols(&self, name: &str, language: Language) {
+        let give = async |consent: &str| {
+            let consent = self.world.bank.consent(&ConsentId(consent.to_owned())).unwrap();
+            self.world.bank.answer(consent.authorisations.last().unwrap(), true, Some(name)).unwrap();
+        };
+        self.enrols_by(name, language, give).await;
+    }
+
+    /// The same, at a bank that is given the consent in another way.
+    pub(crate) async fn enrols_by(&self, name: &str, language: Language, give: impl AsyncFn(&str)) {
         let person = self.world.person(name);
         if self.world.bank.accounts_of(name).is_ok_and(|accounts| accounts.is_empty()) || self.world.bank.accounts_of(name).is_err()
         {
@@ -221,8 +244,7 @@ impl TestApp {
         }
         let (token, enrolment) = enrol::begin(&self.app, &BankName::from(BANK), language, "pomme bleue").await.unwrap();
         let Step::AwaitingConsent { consent, .. } = &enrolment.step else { panic!("{enrolment:?}") };
-        let consent = self.world.bank.consent(&ConsentId(consent.clone())).unwrap();
-        self.world.bank.answer(consent.authorisations.last().unwrap(), true, Some(name)).unwrap();
+        give(consent).await;
         let enrolment = enrol::ask_bank(&self.app, enrolment).await.unwrap();
         let code = enrol::shown_code(&self.app, &enrolment).unwrap();
         self.tells(name, code.as_str());
@@ -368,12 +390,13 @@ fn standing(order: &Order) -> &'static str {
 async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<App>, Serving) {
     let store = Store::open(location, Ground::Sandbox).await.unwrap();
     let town = TownConnection::new(world.town.clone(), world.clock.clone(), PlatformName::from(TOWN), world.bot.id, &[]).unwrap();
-    let bank = FakeConnection::new(BankName::from(BANK), world.bank.clone());
+    let through = world.through.lock().unwrap().clone();
+    let bank = through.unwrap_or_else(|| Arc::new(FakeConnection::new(BankName::from(BANK), world.bank.clone())));
     let seed = world.seed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let app = App::new(Parts {
         store,
         platforms: vec![Arc::new(town)],
-        banks: vec![(Arc::new(bank), NonZeroU32::new(10_000).unwrap())],
+        banks: vec![(bank, NonZeroU32::new(10_000).unwrap())],
         clock: world.clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),
         policy,
