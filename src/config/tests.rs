@@ -97,7 +97,18 @@ cut_off = "25:00"
 closed_days = "tomorrow"
 largest_file_bytes = 0
 "#;
-    insta::assert_snapshot!(mistakes(&with_all_banks(banks)).replace(|character: char| character.is_ascii_digit(), "0"), @r"");
+    let named: Vec<String> =
+        mistakes(&with_all_banks(banks)).lines().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect();
+    insta::assert_snapshot!(named.join("\n"), @r#"
+    banks.files.directory is missing (or set the environment variable OBOLE_BANKS_FILES_DIRECTORY)
+    banks.files.mandate_page has to be an https:// address
+    banks.files.bic has to be a BIC of 8 or 11 characters such as AGRIFRPP
+    banks.files.time_zone has to be a time zone such as Europe/Paris
+    banks.files.windows names "9h30", which is no time of day such as 16:00
+    banks.files.cut_off names "25:00", which is no time of day such as 16:00
+    banks.files.closed_days names "tomorrow", which is no day such as 2026-12-24
+    banks.files.largest_file_bytes has to be a whole number from 1
+    "#);
 }
 
 #[test]

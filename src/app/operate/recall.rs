@@ -58,7 +58,8 @@ pub(super) async fn recall(
     let detail = json!({ "payment": index, "reason": reason, "note": note }).to_string();
     tx.write_act(by.as_str(), "payment_recalled", &format!("order:{id}"), detail, app.clock.now()).await?;
     tx.commit().await?;
-    let outcome = bank.cancel(&query, reason).await;
+    let return_url = format!("{}/bank/return/{id}", app.public_url);
+    let outcome = bank.cancel(&query, reason, &return_url).await;
     app.hurry(id).await?;
     let about = format!("payment {index} of order {id}");
     Ok(match outcome {

@@ -10,7 +10,7 @@ use crate::bank::{Cancellation, TryAgain};
 
 impl BerlinGroup {
     /// Asks the bank not to execute a payment.
-    pub async fn cancel_payment(&self, bank_payment_id: &str) -> Result<Cancellation, TryAgain> {
+    pub async fn cancel_payment(&self, bank_payment_id: &str, return_url: &str) -> Result<Cancellation, TryAgain> {
         let url = self.url(&path::payment(&self.settings.product, bank_payment_id));
         let attempt = self.make(Call { method: reqwest::Method::DELETE, ..Call::get(url) }).await;
         let status = attempt.as_ref().ok().filter(|answer| !answer.about_another).map(|answer| answer.status.as_u16());
@@ -20,7 +20,7 @@ impl BerlinGroup {
                 let begun: v1_3::CancellationBegun = serde_json::from_slice(&answer.body).unwrap_or_default();
                 let authorise_at = match begun.links.authorise_at() {
                     Some(page) => Some(page),
-                    None => self.start_cancellation(bank_payment_id).await,
+                    None => self.start_cancellation(bank_payment_id, return_url).await,
                 };
                 Ok(Cancellation::NeedsAuthorisation { authorise_at })
             }
@@ -33,11 +33,9 @@ impl BerlinGroup {
     }
 
     /// The payer's page for the cancellation; without one the payer finds it at the bank.
-    async fn start_cancellation(&self, bank_payment_id: &str) -> Option<String> {
+    async fn start_cancellation(&self, bank_payment_id: &str, return_url: &str) -> Option<String> {
         let url = self.url(&path::cancellation_authorisations(&self.settings.product, bank_payment_id));
-        // The bank's own page says what came of it; there is no page of ours that knows.
-        let back = self.settings.base_url.as_str();
-        let call = self.with_return(Call::post(url, &serde_json::json!({})).ok()?, back);
+        let call = self.with_return(Call::post(url, &serde_json::json!({})).ok()?, return_url);
         let answer = self.make(call).await.ok().filter(|answer| answer.status.is_success() && !answer.about_another)?;
         serde_json::from_slice::<v1_3::AuthorisationStarted>(&answer.body).ok()?.links.authorise_at()
     }

@@ -352,9 +352,9 @@ impl Bank for BerlinGroup {
         self.consent_standing(consent_id).await
     }
 
-    async fn cancel(&self, payment: &PaymentQuery, _reason: &str) -> Result<Cancellation, TryAgain> {
+    async fn cancel(&self, payment: &PaymentQuery, _reason: &str, return_url: &str) -> Result<Cancellation, TryAgain> {
         match &payment.bank_payment_id {
-            Some(id) => self.cancel_payment(id).await,
+            Some(id) => self.cancel_payment(id, return_url).await,
             None => Ok(Cancellation::Unknown { why: "the bank's own id of the payment is not known".to_owned() }),
         }
     }

@@ -35,7 +35,9 @@ async fn a_cancellation_that_the_payer_has_to_approve_is_one_only_after_the_yes(
         let payment = instruction(&town.alice.iban, &town.cross.iban, 5_000);
         let Submission::Taken { bank_payment_id, .. } = bank.submit(&payment).await else { panic!("not taken") };
         let question = query(&payment, Some(&bank_payment_id));
-        let Cancellation::NeedsAuthorisation { authorise_at: Some(page) } = bank.cancel(&question, "CUST").await.unwrap() else {
+        let Cancellation::NeedsAuthorisation { authorise_at: Some(page) } =
+            bank.cancel(&question, "CUST", "https://obole.example/back").await.unwrap()
+        else {
             panic!("no page")
         };
         let status = async || match bank.ask(&question).await.unwrap() {
@@ -52,7 +54,10 @@ async fn a_cancellation_that_the_payer_has_to_approve_is_one_only_after_the_yes(
     let town = TestBank::start().await;
     let bank = adapter(&town.running.public_url, town.clock.clone());
     let payment = instruction(&town.alice.iban, &town.cross.iban, 5_000);
-    assert!(matches!(bank.cancel(&query(&payment, None), "CUST").await.unwrap(), Cancellation::Unknown { .. }));
+    assert!(matches!(
+        bank.cancel(&query(&payment, None), "CUST", "https://obole.example/back").await.unwrap(),
+        Cancellation::Unknown { .. }
+    ));
 }
 
 #[tokio::test]
@@ -225,7 +230,7 @@ async fn the_page_of_a_cancellation_knows_its_payment() {
     let bank = adapter(&town.running.public_url, town.clock.clone());
     let payment = instruction(&town.alice.iban, &town.cross.iban, 5_000);
     let Submission::Taken { bank_payment_id, .. } = bank.submit(&payment).await else { panic!("not taken") };
-    let cancelled = bank.cancel(&query(&payment, Some(&bank_payment_id)), "CUST").await.unwrap();
+    let cancelled = bank.cancel(&query(&payment, Some(&bank_payment_id)), "CUST", "https://obole.example/back").await.unwrap();
     let Cancellation::NeedsAuthorisation { authorise_at: Some(page) } = cancelled else { panic!("{cancelled:?}") };
     let path = format!("/v1/payments/instant-sepa-credit-transfers/{bank_payment_id}/cancellation-authorisations");
     let listed = town.get(&path).await;

@@ -94,7 +94,7 @@ impl Specification {
     /// says which one it is.
     fn body_schema(&self, exchange: &Exchange, schema: &Value) -> Value {
         match exchange.request.path.as_str() {
-            path if path.ends_with("/authorisations") => json!({}),
+            path if path.ends_with("authorisations") => json!({}),
             path if path.starts_with("/v1/payments/") => json!({"$ref": "#/components/schemas/paymentInitiation_json"}),
             _ => schema.clone(),
         }
