@@ -247,7 +247,7 @@ fn consent_question(language: Language, consent: &Consent, login: Option<&str>, 
     }
 }
 
-fn buttons(words: &Words) -> Markup {
+pub(super) fn buttons(words: &Words) -> Markup {
     html! {
         button.yes name="answer" value="approve" { (words.approve) }
         button name="answer" value="refuse" formnovalidate { (words.refuse) }
@@ -299,7 +299,7 @@ fn lost(language: Language) -> Response {
     page(StatusCode::NOT_FOUND, language, words.not_found, &html! { h1 { (words.not_found) } })
 }
 
-fn page(status: StatusCode, language: Language, title: &str, body: &Markup) -> Response {
+pub(super) fn page(status: StatusCode, language: Language, title: &str, body: &Markup) -> Response {
     let words = language.words();
     let page = html! {
         (DOCTYPE)

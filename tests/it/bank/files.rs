@@ -215,10 +215,13 @@ async fn a_mandate_is_given_or_refused_on_the_banks_page() {
     let settings = Settings { quiet: Duration::ZERO, mandate_page: page, ..Settings::at(directory) };
     let entropy = Arc::new(SeededEntropy::new(13));
     exchange.files = Arc::new(IsoFiles::open("bank".into(), settings, world.clock.clone(), entropy).unwrap());
-    for (answer, given) in [("yes", true), ("no", false)] {
+    for (answer, given) in [("approve", true), ("refuse", false)] {
         let asked = exchange.files.request_consent("https://obole.example/enrol/return?state=1").await.unwrap();
         let shown = super::client().get(&asked.authorise_at).send().await.unwrap().text().await.unwrap();
         assert!(shown.contains(&asked.consent_id), "{shown}");
+        let french =
+            super::client().get(&asked.authorise_at).header("Accept-Language", "fr").send().await.unwrap().text().await.unwrap();
+        assert!(french.contains("Autoriser des virements"), "{french}");
         let form = [
             ("id", asked.consent_id.as_str()),
             ("return", "https://obole.example/enrol/return?state=1"),
