@@ -88,7 +88,7 @@ impl Exchange {
                 seen.insert(kind.to_owned());
                 let schema = schemas.join(format!("{kind}.xsd"));
                 let judged = Command::new("xmllint").arg("--noout").arg("--nonet").arg("--schema").arg(schema).arg(&path).output();
-                let judged = judged.expect("xmllint (libxml2-utils) is needed where the schemas are at hand");
+                let Ok(judged) = judged else { panic!("xmllint (libxml2-utils) is needed where the schemas are at hand") };
                 assert!(judged.status.success(), "{}\n{text}", String::from_utf8_lossy(&judged.stderr));
             }
         }
