@@ -2,8 +2,9 @@
 //! asks for `application/problem+json` that of RFC 7807. The statuses for which the interface describes no body have none.
 
 use axum::Json;
+use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -43,6 +44,7 @@ impl BgError {
             403 => "SERVICE_BLOCKED",
             404 => "RESOURCE_UNKNOWN",
             405 => "SERVICE_INVALID",
+            406 => "REQUESTED_FORMATS_INVALID",
             409 => "STATUS_INVALID",
             429 => "ACCESS_EXCEEDED",
             503 => "SERVICE_UNAVAILABLE",
@@ -84,9 +86,18 @@ impl BgError {
     }
 }
 
-/// Whether the interface describes a body for an error of this status.
+/// Whether the interface describes a body for an error of this status, for some calls at least.
 fn has_body(status: StatusCode) -> bool {
-    !matches!(status.as_u16(), 406 | 408 | 415 | 429 | 500 | 503)
+    !matches!(status.as_u16(), 408 | 415 | 500 | 503)
+}
+
+/// Takes the body from an error for which the interface describes one for accounts and consents, and none for anything else.
+pub(super) fn strip(response: &mut Response, is_about_accounts: bool) {
+    if matches!(response.status().as_u16(), 406 | 429) && !is_about_accounts {
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(CONTENT_TYPE);
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
 }
 
 impl IntoResponse for BgError {

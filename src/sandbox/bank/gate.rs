@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
 use super::error::BgError;
-use super::{App, seal};
+use super::{App, error, seal};
 use crate::bank::fake::{FaultKind, Operation, ReturnTo};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -27,6 +27,8 @@ pub(super) struct Struck(pub(super) Vec<FaultKind>);
 /// Lets a call through, echoes its `X-Request-ID`, and acts out the faults of the wire.
 pub(super) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let struck = app.bank.strike(operation(request.method(), request.uri().path()));
+    let part = request.uri().path().trim_start_matches("/v1").trim_start_matches('/').split('/').next().unwrap_or_default();
+    let is_about_accounts = matches!(part, "consents" | "accounts");
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let wants_problem = accept.split([',', ';']).any(|kind| kind.trim() == "application/problem+json");
     let echo = request.headers().get(REQUEST_ID).cloned();
@@ -36,13 +38,14 @@ pub(super) async fn pass(State(app): State<App>, mut request: Request, next: Nex
             request.extensions_mut().insert(Struck(struck.clone()));
             match unseal(check(&app, request.headers()), request).await {
                 Ok(request) => after(&struck, next.run(request).await).await,
-                Err(error) => error.into_response(),
+                Err(refused) => refused.into_response(),
             }
         }
     };
     if wants_problem && let Some(error) = response.extensions_mut().remove::<BgError>() {
         response = error.into_problem();
     }
+    error::strip(&mut response, is_about_accounts);
     if let Some(id) = echo {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -91,7 +94,8 @@ fn before(struck: &[FaultKind]) -> Option<Response> {
         FaultKind::ErrorBefore { status } => Some(BgError::of_fault(*status).into_response()),
         FaultKind::CutBefore => Some(cut()),
         FaultKind::TooMany { retry_after_seconds } => {
-            Some((StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, retry_after_seconds.to_string())]).into_response())
+            let wait = [(RETRY_AFTER, retry_after_seconds.to_string())];
+            Some((wait, BgError::of_fault(429)).into_response())
         }
         _ => None,
     })
