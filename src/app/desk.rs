@@ -190,7 +190,7 @@ impl<'a> Desk<'a> {
         let id = decision.order.id.clone();
         let stored = StoredOrder { order: decision.order.clone(), audit_hash: String::new() };
         self.orders.insert(id, Laid { expected: 0, stored, changed: true });
-        self.take(decision, "proposed", "none", None);
+        self.take(decision, "proposed", "none", None, None);
         Ok(())
     }
 
@@ -306,7 +306,7 @@ impl<'a> Desk<'a> {
             };
         }
         crash_point!("limits.reserved", if decision.reserves_limits, return Err(StoreError: disk_full));
-        self.take(decision, event.name(), &before, event.operator());
+        self.take(decision, event.name(), &before, event.operator(), event.return_reason());
         Ok(Ok(()))
     }
 
@@ -376,7 +376,14 @@ impl<'a> Desk<'a> {
         self.effects.push(NewEffect { id, lane, order, data, priority, due_at });
     }
 
-    fn take(&mut self, decision: Decision, event: &str, before: &str, operator: Option<(&str, Option<&str>)>) {
+    fn take(
+        &mut self,
+        decision: Decision,
+        event: &str,
+        before: &str,
+        operator: Option<(&str, Option<&str>)>,
+        return_reason: Option<&str>,
+    ) {
         let id = decision.order.id.clone();
         let effects: Vec<&str> = decision.effects.iter().map(Effect::name).collect();
         let payments: Vec<&str> = decision.order.payments.iter().map(|payment| payment.state.name()).collect();
@@ -395,6 +402,10 @@ impl<'a> Desk<'a> {
         if let Some((operator, note)) = operator {
             detail["operator"] = json!(operator);
             detail["note"] = json!(note);
+        }
+        // No state keeps why a payment came back; whoever asks later is told by the record.
+        if let Some(reason) = return_reason {
+            detail["reason"] = json!(reason);
         }
         let detail = detail.to_string();
         self.halts.extend(decision.halts.iter().cloned());

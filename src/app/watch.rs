@@ -18,6 +18,11 @@ pub async fn keep_watching(app: &App) {
         if let Err(error) = say_what_waits(app).await {
             tracing::warn!(%error, "what waits for an operator could not be looked up");
         }
+        for (name, bank) in &app.banks {
+            for warning in bank.warnings().await {
+                tracing::error!(bank.name = %name, warning, "a bank's connection needs an operator");
+            }
+        }
         tokio::time::sleep(INTERVAL).await;
     }
 }

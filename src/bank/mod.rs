@@ -23,8 +23,10 @@ use crate::money::Money;
 
 pub mod berlin_group;
 pub mod calendar;
+pub mod certificate;
 pub mod fake;
 pub mod iso20022;
+pub mod oauth;
 pub mod sepa;
 pub mod settlement;
 
@@ -36,7 +38,8 @@ pub struct Capabilities {
     pub key_life: Option<Duration>,
     /// A payment can be asked for by our own reference at the payment API itself.
     pub look_up_by_key: bool,
-    /// Entries of the payer's account can be read (with the payer's consent), so a payment can be found by its `EndToEndId`.
+    /// Entries of the payer's account can be read (with the payer's consent, or as they come by file), so a payment can be found by its
+    /// `EndToEndId`.
     pub entries_by_consent: bool,
     /// How long after a submission an unknown outcome can still be found by asking; after it, an operator has to.
     pub look_up_horizon: Duration,
@@ -290,9 +293,9 @@ pub trait Bank: Send + Sync {
     /// How a consent stands. A returning browser only triggers this question.
     async fn consent(&self, consent_id: &str) -> Result<ConsentStanding, TryAgain>;
 
-    /// Asks the bank not to execute a payment, or to give it back. `reason`: `DUPL`, `TECH`, `FRAD` or `CUST`. Called only where
-    /// [`Capabilities::cancel`] is declared.
-    async fn cancel(&self, _payment: &PaymentQuery, _reason: &str) -> Result<Cancellation, TryAgain> {
+    /// Asks the bank not to execute a payment, or to give it back. `reason`: `DUPL`, `TECH`, `FRAD` or `CUST`; `return_url` is where the
+    /// bank sends the payer's browser, should it want the payer's authentication. Called only where [`Capabilities::cancel`] is declared.
+    async fn cancel(&self, _payment: &PaymentQuery, _reason: &str, _return_url: &str) -> Result<Cancellation, TryAgain> {
         Ok(Cancellation::NotPossible)
     }
 

@@ -102,6 +102,20 @@ enum Word {
         #[arg(long)]
         note: String,
     },
+    /// Ask the bank to give a payment back, or not to carry it out
+    Recall {
+        /// The order's id
+        order: OrderId,
+        /// Which payment of the order, counted from 0
+        #[arg(long, value_name = "N")]
+        payment: u16,
+        /// DUPL (paid twice), TECH (our fault), FRAD (fraud), CUST (the payer wants it back)
+        #[arg(long)]
+        reason: String,
+        /// Why; the record keeps it
+        #[arg(long)]
+        note: String,
+    },
     /// Compare the banks' entries with our settled payments now
     Reconcile,
 }
@@ -162,6 +176,11 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::List => return Ok(Request::List),
         Word::Show { order } => return Ok(Request::Show { order: order.clone() }),
         Word::Reconcile => return Ok(Request::Reconcile),
+        Word::Recall { order, payment, reason, note } => {
+            let by = args.operator.clone().context(WHO)?;
+            let (order, payment, reason, note) = (order.clone(), *payment, reason.clone(), note.clone());
+            return Ok(Request::Recall { by, order, payment, reason, note });
+        }
         Word::Approve { change } => Act::Approve { change: change.clone() },
         Word::Hold { what: Subject::Order(order), note } => Act::HoldOrder { order: order.clone(), note: note.clone() },
         Word::Hold { what: Subject::Payee(payee), note } => Act::HoldPayee { payee: payee.clone(), note: note.clone() },
@@ -197,9 +216,12 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Resolve { what: Subject::Person(_), .. } => bail!("a person is released, not resolved"),
         Word::Resolve { what: Subject::Payee(_), .. } => bail!("a payee is released, not resolved"),
     };
-    let by = args.operator.clone().context("say who you are: --as NAME, or OBOLE_OPERATOR in the environment")?;
+    let by = args.operator.clone().context(WHO)?;
     Ok(Request::Act { by, act })
 }
+
+/// What an act needs.
+const WHO: &str = "say who you are: --as NAME, or OBOLE_OPERATOR in the environment";
 
 /// Where the sandbox keeps its data unless it is told otherwise.
 const SANDBOX: &str = "obole-sandbox";

@@ -16,6 +16,7 @@ use crate::app::reconcile::Schedule;
 use crate::app::{App, CodeSecret, Parts, timekeeping};
 use crate::bank::Bank;
 use crate::bank::berlin_group::{self, BerlinGroup};
+use crate::bank::iso20022::IsoFiles;
 use crate::bank::settlement::{self, SettlementApi, wire};
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::config::{BankSection, Config, Environment, PlatformSection, SettlementSection};
@@ -232,6 +233,11 @@ fn connect_bank(
             let mut settings = berlin_group::Settings::at(section.base_url.clone());
             settings.product = section.product.as_str().to_owned();
             settings.bearer_token = section.bearer_token.clone();
+            settings.token = section.token.clone();
+            settings.client_identity = section.client_identity.clone();
+            settings.signing_identity = section.signing_identity.clone();
+            settings.authentication = section.authentication;
+            settings.look_up_horizon_hours = u32::try_from(section.look_up_horizon.as_secs().div_ceil(3600))?;
             settings.connect_timeout_ms = u64::try_from(section.connect_timeout.as_millis())?;
             settings.total_timeout_ms = u64::try_from(section.request_timeout.as_millis())?;
             if let std::net::IpAddr::V4(address) = section.psu_ip_address {
@@ -243,6 +249,12 @@ fn connect_bank(
         BankSection::Settlement(section) => {
             let rate = NonZeroU32::new(section.requests_per_second).context("requests_per_second is 0")?;
             Ok((Arc::new(settlement_api(name, section, clock)?), rate))
+        }
+        BankSection::Iso20022Files(section) => {
+            let rate = NonZeroU32::new(section.requests_per_second).context("requests_per_second is 0")?;
+            let files = Arc::new(IsoFiles::open(name.clone(), section.settings.clone(), clock.clone(), entropy.clone())?);
+            tokio::spawn(IsoFiles::keep_tending(Arc::downgrade(&files)));
+            Ok((files, rate))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeArgs;
@@ -14,6 +14,7 @@ use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
 use crate::order::Policy;
+use crate::sandbox::bank::files::{FilesPeer, serve_mandates};
 use crate::sandbox::listen;
 use crate::sandbox::settlement::defect::{self, Defect};
 use crate::sandbox::settlement::{ReferenceBackend, TestClock, serve as serve_backend};
@@ -50,8 +51,20 @@ pub(super) struct SandboxCommand {
 enum Part {
     /// The sandbox town alone, speaking the Mastodon client API
     Town(PartArgs),
-    /// The sandbox bank alone, speaking Berlin Group NextGenPSD2 or, as the reference backend, the Obole Settlement API
+    /// The sandbox bank alone, speaking Berlin Group NextGenPSD2, ISO 20022 files or, as the reference backend, the Obole Settlement API
     Bank(BankArgs),
+}
+
+/// What the bank alone speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Spoken {
+    /// Berlin Group NextGenPSD2 1.3
+    #[default]
+    BerlinGroup,
+    /// The Obole Settlement API
+    Settlement,
+    /// ISO 20022 files in a directory; the page for mandates is at `/mandate`
+    Files,
 }
 
 /// How the bank alone is served.
@@ -61,7 +74,10 @@ struct BankArgs {
     part: PartArgs,
     /// What it speaks
     #[arg(long, value_name = "API", value_enum, default_value_t)]
-    api: BankApi,
+    api: Spoken,
+    /// With `--api files`: the directory that Obole hands files over in; made if missing
+    #[arg(long, value_name = "DIR", default_value = "obole-sandbox/files")]
+    directory: PathBuf,
     /// Settlement API: the file that keeps what was ordered (and FILE.books beside it); without it nothing outlives the process
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -84,6 +100,28 @@ struct PartArgs {
     listen: Option<String>,
 }
 
+/// What the sandbox bank speaks.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BankApi {
+    /// Berlin Group NextGenPSD2 1.3
+    BerlinGroup,
+    /// ISO 20022 files in a directory; the page for mandates is at `/mandate`
+    Files,
+}
+
+/// The sandbox bank and its interface.
+#[derive(Debug, Clone, Args)]
+struct BankArgs {
+    #[command(flatten)]
+    part: PartArgs,
+    /// What it speaks
+    #[arg(long, value_enum, default_value = "berlin-group")]
+    api: BankApi,
+    /// With `--api files`: the directory that Obole hands files over in; made if missing
+    #[arg(long, value_name = "DIR", default_value = "obole-sandbox/files")]
+    directory: PathBuf,
+}
+
 pub(super) async fn command(command: SandboxCommand, log: &LogArgs) -> ExitCode {
     match command.part {
         None => sandbox(command.all, log).await,
@@ -92,7 +130,7 @@ pub(super) async fn command(command: SandboxCommand, log: &LogArgs) -> ExitCode 
             list_defects();
             ExitCode::Ok
         }
-        Some(Part::Bank(args)) if args.api == BankApi::Settlement => match reference(&args) {
+        Some(Part::Bank(args)) if args.api == Spoken::Settlement => match reference(&args) {
             Ok(backend) => alone(serve_reference(backend), log).await,
             Err(error) => complain(&error, ExitCode::Usage),
         },
@@ -101,7 +139,10 @@ pub(super) async fn command(command: SandboxCommand, log: &LogArgs) -> ExitCode 
                 let error = anyhow::anyhow!("--state, --auth and --defect are for --api settlement");
                 return complain(&error, ExitCode::Usage);
             }
-            alone(serve_bank(args.part), log).await
+            match args.api {
+                Spoken::Files => alone(serve_files(args.part, args.directory), log).await,
+                _ => alone(serve_bank(args.part), log).await,
+            }
         }
     }
 }
@@ -239,4 +280,21 @@ async fn serve_reference(reference: Reference) -> anyhow::Result<()> {
     asked_to_stop().await;
     shutdown.cancel();
     running.task.await.context("the reference backend")?
+}
+
+async fn serve_files(args: PartArgs, directory: PathBuf) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    let books = whole::open_bank(&args.data, Arc::new(SystemClock), Arc::new(SystemEntropy))?;
+    std::fs::create_dir_all(&directory).with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    let peer = Arc::new(FilesPeer::open(&directory, books, Arc::new(SystemEntropy))?);
+    let listen = args.listen.unwrap_or_else(|| "localhost:8082".to_owned());
+    let (page, _servers) = serve_mandates(peer.clone(), &listen, &shutdown)?;
+    say(&format!("The sandbox bank works in {}; mandates are given at {page}/mandate", directory.display()));
+    tokio::select! {
+        ended = peer.keep_working(shutdown.clone()) => ended,
+        () = asked_to_stop() => {
+            shutdown.cancel();
+            Ok(())
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
+use super::iso20022::iso20022;
 use super::platforms;
 use super::reader::{Form, Outcome, Place, Reader, Section};
 use super::sections::{
@@ -13,6 +14,8 @@ use super::sections::{
     PayeeSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection, WebSection,
 };
 use super::settlement;
+use crate::bank::berlin_group::Authentication;
+use crate::bank::oauth::ClientCredentials;
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};
@@ -146,11 +149,12 @@ fn banks(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<Ba
         reader.note(&Place::of_key("banks"), "names no bank", Some("add a table such as [banks.main]".to_owned()));
     }
     let read = named.into_iter().map(|(name, mut section)| {
-        const KINDS: [&str; 2] = ["berlin_group", "settlement"];
+        const KINDS: [&str; 3] = ["berlin_group", "settlement", "iso20022_files"];
         let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &KINDS).map(|()| kind.to_owned()));
         // Without a kind, the keys of the first are what is checked.
         let bank = match kind.as_ref().map(|(kind, _)| kind.as_str()) {
             Ok("settlement") => settlement::read(reader, &name, &mut section).map(BankSection::Settlement),
+            Ok("iso20022_files") => iso20022(reader, &mut section).map(BankSection::Iso20022Files),
             _ => berlin_group(reader, &mut section).map(BankSection::BerlinGroup),
         };
         reader.finish(section);
@@ -172,6 +176,18 @@ fn berlin_group(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<B
         address.map(Into::into).map_err(|_| "has to be an IPv4 address, e.g. 192.0.2.1".to_owned())
     });
     let bearer_token = reader.secret(section, "bearer_token", "bearer_token_file");
+    let token = client_credentials(reader, section);
+    let path = |text: &str| not_blank(text).map(std::path::PathBuf::from);
+    let client_identity = reader.optional(section, "client_identity", Form::Text, path);
+    let signing_identity = reader.optional(section, "signing_identity", Form::Text, path);
+    let authentication = reader.or(section, "authentication", Form::Text, Authentication::Redirect, |text| match text {
+        "redirect" => Ok(Authentication::Redirect),
+        "decoupled" => Ok(Authentication::Decoupled),
+        _ => Err(must_be(&["redirect", "decoupled"])),
+    });
+    // A credit transfer is booked by the next business day; a long weekend lies between.
+    let five_days = Duration::from_hours(5 * 24);
+    let look_up_horizon = reader.or(section, "look_up_horizon_seconds", Form::Whole, five_days, seconds);
     let connect_timeout = reader.or(section, "connect_timeout_seconds", Form::Whole, Duration::from_secs(5), seconds);
     let request_timeout = reader.or(section, "request_timeout_seconds", Form::Whole, Duration::from_secs(30), seconds);
     let requests_per_second = reader.or(section, "requests_per_second", Form::Whole, 10, at_least_one);
@@ -180,10 +196,34 @@ fn berlin_group(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<B
         product: product?.0,
         psu_ip_address: psu_ip_address?.0,
         bearer_token: bearer_token?.map(|(token, _)| token),
+        token: token?,
+        client_identity: client_identity?.map(|(path, _)| path),
+        signing_identity: signing_identity?.map(|(path, _)| path),
+        authentication: authentication?,
+        look_up_horizon: look_up_horizon?,
         connect_timeout: connect_timeout?,
         request_timeout: request_timeout?,
         requests_per_second: requests_per_second?,
     })
+}
+
+/// `token_url`, and who we are there.
+fn client_credentials(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Option<ClientCredentials>> {
+    let token_url = reader.optional(section, "token_url", Form::Text, web_address);
+    let client_id = reader.optional(section, "client_id", Form::Text, not_blank);
+    let client_secret = reader.secret(section, "client_secret", "client_secret_file");
+    let scope = reader.optional(section, "scope", Form::Text, not_blank);
+    let (token_url, client_id, client_secret, scope) = (token_url?, client_id?, client_secret?, scope?);
+    let Some((token_url, _)) = token_url else {
+        let alone = client_id.map(|(_, place)| place).or(client_secret.map(|(_, place)| place)).or(scope.map(|(_, place)| place));
+        return match alone {
+            Some(place) => Err(reader.note(&place, "means nothing without token_url", None)),
+            None => Ok(None),
+        };
+    };
+    let Some((client_id, _)) = client_id else { return Err(reader.missing(section, "client_id")) };
+    let client_secret = client_secret.map(|(secret, _)| secret);
+    Ok(Some(ClientCredentials { token_url, client_id, client_secret, scope: scope.map(|(scope, _)| scope) }))
 }
 
 fn limits(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Limits> {

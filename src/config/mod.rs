@@ -3,10 +3,11 @@
 //! What it promises: either a [`Config`] in which every value has been checked, or a [`ConfigError`] with *every* mistake, each with
 //! its key, its line and what would help. Unknown keys are mistakes. Secrets print nothing, and no drawing of a mistake shows one.
 //!
-//! Every key is explained in `obole.example.toml`, which a test reads. What it leaves to others: whether the network and the
+//! Every key is explained in `obole.example.toml` and, for other kinds of bank, `obole.banks.example.toml`, which a test reads. What it leaves to others: whether the network and the
 //! database are there; only `cli` and `serve` read this.
 
 mod check;
+mod iso20022;
 mod mistake;
 mod platforms;
 mod reader;
@@ -18,6 +19,7 @@ use std::path::Path;
 use miette::Severity;
 use toml::de::DeTable;
 
+pub use iso20022::Iso20022Section;
 pub use mistake::{ConfigError, Mistake};
 pub use reader::Environment;
 pub use sections::{

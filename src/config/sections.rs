@@ -10,6 +10,9 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use url::Url;
 
 use super::Mistake;
+use super::iso20022::Iso20022Section;
+use crate::bank::berlin_group::Authentication;
+use crate::bank::oauth::ClientCredentials;
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::Money;
@@ -128,6 +131,8 @@ pub enum BankSection {
     BerlinGroup(BerlinGroupSection),
     /// `kind = "settlement"`.
     Settlement(super::SettlementSection),
+    /// `kind = "iso20022_files"`.
+    Iso20022Files(Iso20022Section),
 }
 
 /// A connection to a bank that speaks Berlin Group NextGenPSD2.
@@ -141,6 +146,16 @@ pub struct BerlinGroupSection {
     pub psu_ip_address: IpAddr,
     /// A token, where the bank wants one.
     pub bearer_token: Option<SecretString>,
+    /// Where fresh tokens are got, where the bank wants those.
+    pub token: Option<ClientCredentials>,
+    /// A PEM file with our certificate and its key, where the bank wants to see one.
+    pub client_identity: Option<PathBuf>,
+    /// A PEM file with the certificate and its key that requests are signed with, where the bank wants that.
+    pub signing_identity: Option<PathBuf>,
+    /// How payers authenticate, as far as that is ours to choose.
+    pub authentication: Authentication,
+    /// How long after a submission its entry can still appear.
+    pub look_up_horizon: Duration,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// How long a request may take.

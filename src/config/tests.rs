@@ -57,6 +57,60 @@ fn the_example_names_every_key() {
     }
 }
 
+/// The example with banks of every kind.
+fn with_all_banks(banks: &str) -> String {
+    format!("{EXAMPLE}\n{banks}")
+}
+
+#[test]
+fn the_other_banks_example_names_every_key_with_its_default() {
+    let banks = include_str!("../../obole.banks.example.toml");
+    let text = with_all_banks(banks);
+    let environment = environment();
+    let mut reader = Reader::new(Path::new(""), &environment);
+    let document = DeTable::parse(&text).unwrap();
+    check::config(&mut reader, Section::root(document.get_ref())).unwrap();
+    for (section, key) in reader.asked.iter().filter(|(section, _)| section.starts_with("banks.") && section != "banks.main") {
+        let named = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+        assert!(banks.lines().any(named), "obole.banks.example.toml does not name {section}.{key}");
+    }
+    let setting = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if rest.contains(" = ") && !rest.contains('…') && !rest.contains("_file = ") => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let uncommented: Vec<String> = banks.lines().map(setting).collect();
+    let config = |text: &str| read(text).unwrap_or_else(|error| panic!("{}", error.to_json()));
+    let (shown, usual) = (config(&with_all_banks(&uncommented.join("\n"))), config(&text));
+    assert_eq!(format!("{:?}", shown.banks), format!("{:?}", usual.banks));
+}
+
+#[test]
+fn mistakes_about_files_are_named() {
+    let banks = r#"
+[banks.files]
+kind = "iso20022_files"
+mandate_page = "http://bank.example/mandate?id={mandate}"
+bic = "agrifrpp"
+time_zone = "Paris"
+windows = "9h30"
+cut_off = "25:00"
+closed_days = "tomorrow"
+largest_file_bytes = 0
+"#;
+    let named: Vec<String> =
+        mistakes(&with_all_banks(banks)).lines().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect();
+    insta::assert_snapshot!(named.join("\n"), @r#"
+    banks.files.directory is missing (or set the environment variable OBOLE_BANKS_FILES_DIRECTORY)
+    banks.files.mandate_page has to be an https:// address
+    banks.files.bic has to be a BIC of 8 or 11 characters such as AGRIFRPP
+    banks.files.time_zone has to be a time zone such as Europe/Paris
+    banks.files.windows names "9h30", which is no time of day such as 16:00
+    banks.files.cut_off names "25:00", which is no time of day such as 16:00
+    banks.files.closed_days names "tomorrow", which is no day such as 2026-12-24
+    banks.files.largest_file_bytes has to be a whole number from 1
+    "#);
+}
+
 #[test]
 fn defaults_shown_in_the_example_are_the_defaults() {
     let setting = |line: &str| match line.strip_prefix("# ") {

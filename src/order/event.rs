@@ -221,6 +221,14 @@ impl Event {
         }
     }
 
+    /// Why a payment came back, if that is what happened.
+    pub fn return_reason(&self) -> Option<&str> {
+        match self {
+            Event::Bank { said: BankSaid::Returned { reason }, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The operator who made it happen, with their reason where they gave one; both go into the audit line.
     pub fn operator(&self) -> Option<(&str, Option<&str>)> {
         match self {

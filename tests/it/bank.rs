@@ -1,7 +1,9 @@
 //! The sandbox bank over HTTP, and the adapter that speaks to banks.
 
 mod adapter;
+mod completions;
 mod contract;
+mod files;
 mod recorded;
 mod sandbox;
 mod specification;

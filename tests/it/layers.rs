@@ -56,12 +56,13 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 }
 
 /// Adapters by their folder, and who may name them besides: those who build them, and the skins over the fakes.
-const ADAPTERS: [(&str, &[&str]); 7] = [
+const ADAPTERS: [(&str, &[&str]); 8] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
     // Its configuration is what the file says; nothing stands between.
     ("platform::webhook", &["cli/run.rs", "config/"]),
     ("platform::bluesky", &["cli/run.rs", "config/", "bench/", "platform/recorded/"]),
-    ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
+    ("bank::berlin_group", &["cli/run.rs", "config/check.rs", "config/sections.rs", "sandbox/whole.rs"]),
+    ("bank::iso20022", &["cli/run.rs", "config/iso20022.rs"]),
     (
         "bank::settlement",
         &[

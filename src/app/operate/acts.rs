@@ -47,7 +47,7 @@ fn note(act: &Act) -> Option<&str> {
     }
 }
 
-fn objection(note: &str) -> Option<String> {
+pub(super) fn objection(note: &str) -> Option<String> {
     if note.trim().is_empty() {
         return Some("the note is empty; it is what the record will say".to_owned());
     }

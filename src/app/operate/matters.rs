@@ -29,6 +29,8 @@ pub enum MatterKind {
     Change,
     /// Nothing is taken from somebody's account, since they said that something was not theirs.
     LockedPerson,
+    /// Something about the connection to a bank: a certificate that runs out, a file that was put aside.
+    Bank,
 }
 
 impl MatterKind {
@@ -42,6 +44,7 @@ impl MatterKind {
             MatterKind::FrozenPayee => "frozen payee",
             MatterKind::Change => "proposed change",
             MatterKind::LockedPerson => "locked person",
+            MatterKind::Bank => "bank",
         }
     }
 }
@@ -82,6 +85,20 @@ pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
     matters.extend(tx.locked_people(MOST).await?.iter().map(|(person, since)| of_person(person, *since)));
     for row in tx.open_changes().await? {
         matters.push(of_change(&row)?);
+    }
+    drop(tx);
+    let mut banks: Vec<_> = app.banks.iter().collect();
+    banks.sort_by_key(|(name, _)| name.as_str());
+    for (name, bank) in banks {
+        matters.extend(bank.warnings().await.into_iter().map(|what| Matter {
+            kind: MatterKind::Bank,
+            id: format!("bank:{name}"),
+            order: None,
+            payment: None,
+            since: None,
+            what,
+            can: Vec::new(),
+        }));
     }
     Ok(matters)
 }

@@ -12,6 +12,7 @@
 mod acts;
 mod dossier;
 mod matters;
+mod recall;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -173,6 +174,19 @@ pub enum Request {
     },
     /// Compare the banks' entries with ours now, whenever it was done last.
     Reconcile,
+    /// Ask the bank to give a payment back, or not to carry it out.
+    Recall {
+        /// Who.
+        by: Operator,
+        /// Of which order.
+        order: OrderId,
+        /// Which.
+        payment: u16,
+        /// `DUPL`, `TECH`, `FRAD` or `CUST`.
+        reason: String,
+        /// Why; the record keeps it.
+        note: String,
+    },
     /// Change something.
     Act {
         /// Who.
@@ -231,9 +245,10 @@ pub async fn perform(app: &App, ledger: &Ledger, office: &Office, request: Reque
             let everything = reconcile::Schedule { account_every: std::time::Duration::ZERO, ..office.reconciling.clone() };
             Ok(Response::Reconciled(reconcile::reconcile(app, ledger, &everything).await?))
         }
-        Request::Act { by, .. } if !office.operators.is_empty() && !office.operators.contains(&by) => {
+        Request::Act { by, .. } | Request::Recall { by, .. } if !office.operators.is_empty() && !office.operators.contains(&by) => {
             Ok(Response::Refused(format!("{by} is no operator of this Obole; the configuration names them ([operators] names)")))
         }
+        Request::Recall { by, order, payment, reason, note } => recall::recall(app, &by, &order, payment, &reason, &note).await,
         Request::Act { by, act } => {
             crash_point!("operator.asked", return Err(StoreError: connection_lost));
             let answer = ledger.decide(Work::Act { by, act }).await?;

@@ -27,7 +27,7 @@ use super::task::{OPERATOR_LANE, Task};
 use crate::bank::{Bank, BankStatus, DebtorAccount, Entry, PaymentQuery, Standing, TryAgain};
 use crate::clock::{Timestamp, earlier, later};
 use crate::crash::crash_point;
-use crate::ids::{BankName, OrderId};
+use crate::ids::{BankName, OrderId, PaymentKey};
 use crate::order::{BankSaid, Effect, Event, Order, OrderState, PaymentState};
 use crate::store::StoreError;
 use crate::store::statements::{DifferenceRow, StatementAccount};
@@ -308,6 +308,7 @@ impl Cycle<'_> {
             part.by_entries += 1;
             let Judgement { said, differences, booked_minor, booked_on } = judgement;
             for said in said {
+                let said = self.with_reason(bank, &payment.key, said).await;
                 let event = Event::Bank { payment: payment.index, said };
                 let name = event.name();
                 if let Some(after) = self.ledger.happened(order.id.clone(), event).await? {
@@ -338,6 +339,16 @@ impl Cycle<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Why a payment came back, where the bank tells more than that it did.
+    async fn with_reason(&self, bank: &BankName, key: &PaymentKey, said: BankSaid) -> BankSaid {
+        match (said, self.app.banks.get(bank)) {
+            (BankSaid::Returned { reason }, Some(bank)) => {
+                BankSaid::Returned { reason: bank.return_reason(key).await.unwrap_or(reason) }
+            }
+            (said, _) => said,
+        }
     }
 
     async fn take(

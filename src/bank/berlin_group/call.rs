@@ -14,7 +14,11 @@ use serde::Serialize;
 use url::Url;
 
 use super::Settings;
+use super::seal::Seal;
 use super::v1_3::header;
+use crate::bank::TryAgain;
+use crate::bank::certificate::Certificate;
+use crate::bank::oauth::Tokens;
 use crate::clock::Timestamp;
 
 /// Longer waits than this are not believed.
@@ -62,6 +66,8 @@ pub(super) struct Answer {
 pub(super) enum NoAnswer {
     /// The request surely did not leave.
     NotSent(String),
+    /// It did not leave either: there is no token for it.
+    NoToken(TryAgain),
     /// It may have been carried out.
     MaybeSent(String),
 }
@@ -70,6 +76,8 @@ pub(super) enum NoAnswer {
 pub(super) struct Caller {
     client: Client,
     authorization: Option<HeaderValue>,
+    tokens: Option<Tokens>,
+    seal: Option<Seal>,
     payer_address: Ipv4Addr,
     largest_answer: usize,
 }
@@ -107,8 +115,16 @@ impl Caller {
             value.set_sensitive(true);
             Ok(value)
         };
+        let client = client.build().context("the HTTP client for the bank cannot be made")?;
+        let tokens = settings.token.clone().map(|wish| -> anyhow::Result<Tokens> {
+            ensure!(wish.token_url.scheme() == "https" || loopback, "tokens are asked for by https, and {} is not", wish.token_url);
+            Ok(Tokens::new(wish, client.clone()))
+        });
+        let seal = settings.signing_identity.as_ref().map(|path| Certificate::read("sealing", path)).transpose()?;
         Ok(Caller {
-            client: client.build().context("the HTTP client for the bank cannot be made")?,
+            client,
+            tokens: tokens.transpose()?,
+            seal: seal.map(Seal::new),
             authorization: settings.bearer_token.as_ref().map(bearer).transpose()?,
             payer_address: settings.payer_address,
             largest_answer: settings.largest_answer_bytes,
@@ -123,10 +139,19 @@ impl Caller {
             .header(header::REQUEST_ID, request_id)
             .header(header::PAYER_ADDRESS, self.payer_address.to_string())
             .header("Accept", "application/json");
-        for (name, value) in call.headers {
-            request = request.header(name, value);
+        for (name, value) in &call.headers {
+            request = request.header(*name, *value);
         }
-        if let Some(authorization) = &self.authorization {
+        if let Some(seal) = &self.seal {
+            let body = call.body.as_deref().unwrap_or_default();
+            let signed = seal.headers(request_id, &call.headers, body, now);
+            for (name, value) in signed.map_err(|error| NoAnswer::NotSent(error.to_string()))? {
+                request = request.header(name, value);
+            }
+        }
+        if let Some(tokens) = &self.tokens {
+            request = request.header(AUTHORIZATION, tokens.header(now).await.map_err(NoAnswer::NoToken)?);
+        } else if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(body) = call.body {
@@ -146,6 +171,9 @@ impl Caller {
                 return Err(NoAnswer::MaybeSent(format!("the answer is longer than {} bytes", self.largest_answer)));
             }
             body.extend_from_slice(&chunk);
+        }
+        if let (Some(tokens), StatusCode::UNAUTHORIZED) = (&self.tokens, response.status()) {
+            tokens.forget().await;
         }
         let headers = response.headers();
         let about_another =

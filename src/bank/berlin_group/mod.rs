@@ -1,14 +1,17 @@
 //! Banks that speak the Berlin Group's NextGenPSD2, version 1.3.
 //!
-//! Payments (`sepa-credit-transfers` or `instant-sepa-credit-transfers`) with authentication by redirect, their status, and
-//! the payer's accounts by consent. The rail has no idempotency and no look-up by our reference: an unknown outcome is
+//! Payments (`sepa-credit-transfers` or `instant-sepa-credit-transfers`) with authentication by redirect or on the payer's own device
+//! (decoupled), their status, their cancellation, the payer's accounts by consent, and whether an account holds enough. A connection may show
+//! a client certificate, get its tokens itself, and sign its requests. The rail has no idempotency and no look-up by our reference: an unknown outcome is
 //! looked for among the payer's entries, by `EndToEndId` = the payment key, and is never submitted a second time.
 //!
-//! `call` makes one HTTP attempt, `verdict` says what it means, `v1_3` knows the standard's words. What is left to others:
+//! `call` makes one HTTP attempt, `seal` signs it, `verdict` says what it means, `v1_3` knows the standard's words. What is left to others:
 //! when to ask, when to give up, and installing the process's TLS provider before [`BerlinGroup::new`].
 
 mod call;
+mod cancellation;
 mod reading;
+mod seal;
 mod v1_3;
 mod verdict;
 
@@ -29,6 +32,8 @@ use self::call::{Answer, Call, Caller, NoAnswer};
 pub use self::reading::Balance;
 use self::v1_3::{AccountReference, Amount, PaymentInitiation, header, path};
 pub use super::Cancellation;
+use super::certificate::Certificate;
+use super::oauth::ClientCredentials;
 use super::{
     Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, DebtorAccount, Entry, PaymentInstruction, PaymentQuery,
     Standing, Submission, TryAgain, sepa,
@@ -55,9 +60,18 @@ pub struct Settings {
     /// The token the bank gave us, if it wants one.
     #[serde(default)]
     pub bearer_token: Option<SecretString>,
+    /// Where tokens are got, if the bank wants fresh ones; then no `bearer_token` is sent.
+    #[serde(default)]
+    pub token: Option<ClientCredentials>,
     /// A PEM file with our certificate (QWAC) and its key, for banks that ask for one.
     #[serde(default)]
     pub client_identity: Option<PathBuf>,
+    /// A PEM file with the certificate (QSeal) and its key that requests are signed with, for banks that want them signed.
+    #[serde(default)]
+    pub signing_identity: Option<PathBuf>,
+    /// How payers authenticate at the bank, as far as that is ours to choose.
+    #[serde(default)]
+    pub authentication: Authentication,
     /// How long a connection may take to be made.
     #[serde(default = "default::connect_timeout_ms")]
     pub connect_timeout_ms: u64,
@@ -73,6 +87,17 @@ pub struct Settings {
     /// How many hours after a submission its entry can still appear.
     #[serde(default = "default::look_up_horizon_hours")]
     pub look_up_horizon_hours: u32,
+}
+
+/// How payers authenticate; a bank may choose otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authentication {
+    /// On the bank's page, to which the payer is sent.
+    #[default]
+    Redirect,
+    /// On the payer's own device, which the bank calls by itself.
+    Decoupled,
 }
 
 mod default {
@@ -118,7 +143,10 @@ impl Settings {
             product: default::product(),
             payer_address: default::payer_address(),
             bearer_token: None,
+            token: None,
             client_identity: None,
+            signing_identity: None,
+            authentication: Authentication::default(),
             connect_timeout_ms: default::connect_timeout_ms(),
             total_timeout_ms: default::total_timeout_ms(),
             largest_answer_bytes: default::largest_answer_bytes(),
@@ -134,6 +162,8 @@ pub struct BerlinGroup {
     settings: Settings,
     capabilities: Capabilities,
     caller: Caller,
+    /// Certificates whose end is watched.
+    certificates: Vec<Certificate>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -151,21 +181,10 @@ impl BerlinGroup {
             cancel: true,
         };
         let caller = Caller::new(&settings)?;
-        Ok(BerlinGroup { name, settings, capabilities, caller, clock, entropy })
-    }
-
-    /// Asks the bank not to execute a payment.
-    pub async fn cancel_payment(&self, bank_payment_id: &str) -> Result<Cancellation, TryAgain> {
-        let url = self.url(&path::payment(&self.settings.product, bank_payment_id));
-        let attempt = self.make(Call { method: reqwest::Method::DELETE, ..Call::get(url) }).await;
-        let status = attempt.as_ref().ok().filter(|answer| !answer.about_another).map(|answer| answer.status.as_u16());
-        match (status, attempt) {
-            (Some(204), _) => Ok(Cancellation::Cancelled),
-            (Some(202), _) => Ok(Cancellation::NeedsAuthorisation { authorise_at: None }),
-            (Some(400 | 404 | 405 | 409), _) => Ok(Cancellation::TooLate),
-            (Some(401 | 403 | 429), attempt) | (None, attempt @ Err(NoAnswer::NotSent(_))) => Err(verdict::ask_again(attempt)),
-            (_, attempt) => Ok(Cancellation::Unknown { why: verdict::ask_again(attempt).to_string() }),
-        }
+        let used = [("client", &settings.client_identity), ("sealing", &settings.signing_identity)];
+        let certificates = used.into_iter().filter_map(|(what, path)| Some((what, path.as_ref()?)));
+        let certificates = certificates.map(|(what, path)| Certificate::read(what, path)).collect::<anyhow::Result<_>>()?;
+        Ok(BerlinGroup { name, settings, capabilities, caller, certificates, clock, entropy })
     }
 
     /// The address of `segments` at the bank; foreign ids are escaped.
@@ -211,9 +230,19 @@ impl BerlinGroup {
     /// The payer's page of a payment whose bank wants to be asked for it. Best effort: the payment is taken either way.
     async fn start_authorisation(&self, bank_payment_id: &str, return_url: &str) -> Option<String> {
         let url = self.url(&path::payment_authorisations(&self.settings.product, bank_payment_id));
-        let call = with_return(Call::post(url, &serde_json::json!({})).ok()?, return_url);
+        let call = self.with_return(Call::post(url, &serde_json::json!({})).ok()?, return_url);
         let answer = self.make(call).await.ok().filter(|answer| answer.status.is_success() && !answer.about_another)?;
         serde_json::from_slice::<v1_3::AuthorisationStarted>(&answer.body).ok()?.links.authorise_at()
+    }
+
+    /// The headers that say how the payer is to authenticate and where the browser comes back to. Both ways back lead to the same address: a
+    /// returning browser proves nothing, it only makes us ask. The address is always sent: the bank may choose redirect after all.
+    fn with_return<'a>(&self, call: Call<'a>, return_url: &'a str) -> Call<'a> {
+        let call = match self.settings.authentication {
+            Authentication::Redirect => call.with(header::REDIRECT_PREFERRED, "true"),
+            Authentication::Decoupled => call.with(header::REDIRECT_PREFERRED, "false").with(header::DECOUPLED_PREFERRED, "true"),
+        };
+        call.with(header::REDIRECT, return_url).with(header::REDIRECT_REFUSED, return_url)
     }
 
     /// How the payment of this bank id stands. An answer about another payment says nothing about ours.
@@ -264,12 +293,6 @@ fn is_about(read: &v1_3::PaymentRead, query: &PaymentQuery) -> bool {
         && same(&read.debtor_account, &query.debtor.iban)
 }
 
-/// The headers that send the payer's browser back to us. Both ways lead to the same address: a returning browser proves
-/// nothing, it only makes us ask.
-fn with_return<'a>(call: Call<'a>, return_url: &'a str) -> Call<'a> {
-    call.with(header::REDIRECT_PREFERRED, "true").with(header::REDIRECT, return_url).with(header::REDIRECT_REFUSED, return_url)
-}
-
 /// What a question comes to whose answer is lost at a crash point.
 #[cfg(feature = "crash-points")]
 fn no_answer() -> TryAgain {
@@ -292,7 +315,7 @@ impl Bank for BerlinGroup {
             Err(why) => return Submission::Refused { reason: why.to_owned() },
         };
         let call = match Call::post(self.url(&path::payments(&self.settings.product)), &initiation) {
-            Ok(call) => with_return(call, &payment.return_url),
+            Ok(call) => self.with_return(call, &payment.return_url),
             Err(never_sent) => return verdict::of(Err(never_sent)).submission,
         };
         let call = call.with(header::EXPLICIT_AUTHORISATION, "false").with(header::REJECT_WITHOUT_FUNDS, "true");
@@ -327,5 +350,17 @@ impl Bank for BerlinGroup {
 
     async fn consent(&self, consent_id: &str) -> Result<ConsentStanding, TryAgain> {
         self.consent_standing(consent_id).await
+    }
+
+    async fn cancel(&self, payment: &PaymentQuery, _reason: &str, return_url: &str) -> Result<Cancellation, TryAgain> {
+        match &payment.bank_payment_id {
+            Some(id) => self.cancel_payment(id, return_url).await,
+            None => Ok(Cancellation::Unknown { why: "the bank's own id of the payment is not known".to_owned() }),
+        }
+    }
+
+    async fn warnings(&self) -> Vec<String> {
+        let now = self.clock.now();
+        self.certificates.iter().filter_map(|certificate| certificate.warning(now)).collect()
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::call::{Answer, Call, NoAnswer};
 use super::v1_3::{self, Transaction, header, path};
-use super::{BerlinGroup, verdict, with_return};
+use super::{BerlinGroup, verdict};
 use crate::bank::{
     BankStatus, ConsentRequest, ConsentStanding, ConsentedAccount, DebtorAccount, Entry, PaymentQuery, Standing, TryAgain,
 };
@@ -55,7 +55,7 @@ impl BerlinGroup {
     pub(super) async fn ask_for_consent(&self, return_url: &str) -> Result<ConsentRequest, TryAgain> {
         let until = self.today().checked_add(i64::from(self.settings.consent_days).days()).unwrap_or(Date::MAX);
         let call = Call::post(self.url(&path::consents()), &v1_3::ConsentWish::until(until));
-        let call = with_return(call.map_err(|failed| verdict::ask_again(Err(failed)))?, return_url);
+        let call = self.with_return(call.map_err(|failed| verdict::ask_again(Err(failed)))?, return_url);
         let created: v1_3::ConsentCreated = readable(self.make(call).await)?;
         let authorise_at = created.links.authorise_at().ok_or_else(|| later("the bank names no page to give the consent at"))?;
         if created.consent_id.is_empty() {
@@ -106,6 +106,30 @@ impl BerlinGroup {
             kinds.into_iter().find_map(of).and_then(|balance| balance.balance_amount.money())
         };
         Ok(Balance { booked: find(["closingBooked", "interimBooked"]), available: find(["interimAvailable", "expected"]) })
+    }
+
+    /// Whether an account holds enough for an amount at this moment. It promises nothing about the next.
+    pub async fn has_funds(&self, account: &Iban, amount: Money) -> Result<bool, TryAgain> {
+        let question =
+            v1_3::FundsQuestion { account: v1_3::AccountReference::of(account), instructed_amount: v1_3::Amount::of(amount) };
+        let call = Call::post(self.url(&path::funds_confirmations()), &question);
+        let call = call.map_err(|failed| verdict::ask_again(Err(failed)))?;
+        let answer: v1_3::FundsAnswer = readable(self.make(call).await)?;
+        Ok(answer.funds_available)
+    }
+
+    /// Gives a consent back. One that is gone already is no mistake.
+    pub async fn end_consent(&self, consent_id: &str) -> Result<(), TryAgain> {
+        let url = self.url(&path::consent(consent_id));
+        let attempt = self.make(Call { method: reqwest::Method::DELETE, ..Call::get(url) }).await;
+        if let Ok(answer) = &attempt
+            && !answer.about_another
+            && (answer.status == StatusCode::NO_CONTENT
+                || matches!(v1_3::error_code(&answer.body).as_deref(), Some("CONSENT_UNKNOWN" | "RESOURCE_UNKNOWN")))
+        {
+            return Ok(());
+        }
+        Err(verdict::ask_again(attempt))
     }
 
     pub(super) async fn booked_entries(&self, account: &DebtorAccount, from: Date, to: Date) -> Result<Vec<Entry>, TryAgain> {

@@ -17,6 +17,7 @@ pub(super) mod header {
     pub(in super::super) const PAYER_ADDRESS: &str = "PSU-IP-Address";
     pub(in super::super) const CONSENT: &str = "Consent-ID";
     pub(in super::super) const REDIRECT_PREFERRED: &str = "TPP-Redirect-Preferred";
+    pub(in super::super) const DECOUPLED_PREFERRED: &str = "TPP-Decoupled-Preferred";
     pub(in super::super) const REDIRECT: &str = "TPP-Redirect-URI";
     pub(in super::super) const REDIRECT_REFUSED: &str = "TPP-Nok-Redirect-URI";
     pub(in super::super) const EXPLICIT_AUTHORISATION: &str = "TPP-Explicit-Authorisation-Preferred";
@@ -39,6 +40,18 @@ pub(super) mod path {
 
     pub(in super::super) fn payment_authorisations<'a>(product: &'a str, id: &'a str) -> [&'a str; 5] {
         ["v1", "payments", product, id, "authorisations"]
+    }
+
+    pub(in super::super) fn cancellation_authorisations<'a>(product: &'a str, id: &'a str) -> [&'a str; 5] {
+        ["v1", "payments", product, id, "cancellation-authorisations"]
+    }
+
+    pub(in super::super) fn consent(id: &str) -> [&str; 3] {
+        ["v1", "consents", id]
+    }
+
+    pub(in super::super) fn funds_confirmations() -> [&'static str; 2] {
+        ["v1", "funds-confirmations"]
     }
 
     pub(in super::super) fn consents() -> [&'static str; 2] {
@@ -169,6 +182,28 @@ pub(super) struct PaymentRead {
     pub(super) links: Links,
     #[serde(default)]
     pub(super) tpp_messages: Vec<Message>,
+}
+
+/// `paymentInitiationCancelResponse-202`
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct CancellationBegun {
+    #[serde(rename = "_links", default)]
+    pub(super) links: Links,
+}
+
+/// `confirmationOfFunds`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FundsQuestion {
+    pub(super) account: AccountReference,
+    pub(super) instructed_amount: Amount,
+}
+
+/// `inline_response_200` of `funds-confirmations`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FundsAnswer {
+    pub(super) funds_available: bool,
 }
 
 /// `startScaprocessResponse`

@@ -8,6 +8,7 @@
 //! | other 401, 403 | not taken: our credentials |
 //! | 429 | not taken: later, and when |
 //! | connection never established | not taken: later |
+//! | no token to call with | not taken: later, or our credentials |
 //! | everything else, among it 409 (which may mean "already have it"), 408, 5xx, redirects, error pages of something in between, a body that cannot be read, an answer that names another request | **unknown** |
 
 use super::call::{Answer, NoAnswer};
@@ -46,6 +47,7 @@ pub(super) fn of(attempt: Result<Answer, NoAnswer>) -> Verdict {
     let answer = match attempt {
         Ok(answer) => answer,
         Err(NoAnswer::NotSent(why)) => return Submission::NotTaken(TryAgain::Later { after: None, why }).into(),
+        Err(NoAnswer::NoToken(again)) => return Submission::NotTaken(again).into(),
         Err(NoAnswer::MaybeSent(why)) => return unknown(why),
     };
     if answer.about_another {
@@ -98,6 +100,7 @@ pub(super) fn ask_again(attempt: Result<Answer, NoAnswer>) -> TryAgain {
     let later = |why| TryAgain::Later { after: None, why };
     match attempt {
         Err(NoAnswer::NotSent(why) | NoAnswer::MaybeSent(why)) => later(why),
+        Err(NoAnswer::NoToken(again)) => again,
         Ok(answer) => match answer.status.as_u16() {
             401 | 403 => {
                 let code = v1_3::error_code(&answer.body);

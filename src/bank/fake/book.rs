@@ -169,6 +169,7 @@ impl Book {
             phase: Phase::Ended,
             history: vec![(at, Status::Rcvd)],
             authorisations: Vec::new(),
+            cancellation_authorisations: Vec::new(),
             returned: false,
         };
         self.payments.insert(id, payment);
@@ -233,6 +234,7 @@ impl Book {
         let list = match &authorisation.subject {
             Subject::Payment(id) => self.payments.get_mut(id).map(|payment| &mut payment.authorisations),
             Subject::Consent(id) => self.consents.get_mut(id).map(|consent| &mut consent.authorisations),
+            Subject::Cancellation(id) => self.payments.get_mut(id).map(|payment| &mut payment.cancellation_authorisations),
         };
         if let Some(list) = list {
             list.push(authorisation.id.clone());

@@ -287,6 +287,11 @@ impl FakeBank {
         self.decide(|desk| desk.cancel(id).map(|changes| ((), changes)))
     }
 
+    /// Whether a payment can still be cancelled.
+    pub fn is_cancellable(&self, id: &PaymentId) -> Result<bool, Refusal> {
+        self.look(|book| book.payment(id).map(rules::is_cancellable))?.ok_or(Refusal::UnknownPayment)
+    }
+
     /// Gives a settled payment back, as a new entry on both sides.
     pub fn give_back(&self, id: &PaymentId, reason: &Reason) -> Result<(), Refusal> {
         self.decide(|desk| desk.give_back(id, reason).map(|changes| ((), changes)))

@@ -187,6 +187,9 @@ pub struct Payment {
     pub history: Vec<(Timestamp, Status)>,
     /// Its authorisations, oldest first.
     pub authorisations: Vec<AuthorisationId>,
+    /// The authorisations of its cancellation, oldest first.
+    #[serde(default)]
+    pub cancellation_authorisations: Vec<AuthorisationId>,
     /// It was given back after it had settled.
     pub returned: bool,
 }
@@ -210,6 +213,8 @@ pub enum Subject {
     Payment(PaymentId),
     /// A consent to be given.
     Consent(ConsentId),
+    /// A payment not to be made after all.
+    Cancellation(PaymentId),
 }
 
 /// How an authorisation stands (Berlin Group `scaStatus`, those a redirect bank has).

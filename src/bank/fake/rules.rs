@@ -34,6 +34,8 @@ pub struct Settings {
     pub execution_delay_ms: u64,
     /// How long a payer has to approve a payment or a consent.
     pub approval_time_ms: u64,
+    /// A cancellation has to be approved by the payer, too.
+    pub approve_cancellations: bool,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             execution_delay_ms: 0,
             // Long enough to walk over to the bank's page, short enough to see it run out.
             approval_time_ms: 5 * 60 * 1000,
+            approve_cancellations: false,
         }
     }
 }
@@ -242,6 +245,7 @@ impl Desk<'_> {
         let open = match &subject {
             Subject::Payment(id) => matches!(self.payment(id)?.phase, Phase::AwaitingApproval { .. }),
             Subject::Consent(id) => self.consent(id)?.status == ConsentStatus::Received,
+            Subject::Cancellation(id) => is_cancellable(self.payment(id)?),
         };
         if !open {
             return Err(Refusal::AlreadyDecided);
@@ -262,6 +266,8 @@ impl Desk<'_> {
         let mut changes = match &authorisation.subject {
             Subject::Payment(id) => self.answer_payment(id, yes)?,
             Subject::Consent(id) => self.answer_consent(id, yes, login)?,
+            Subject::Cancellation(id) if yes => self.cancel(id)?,
+            Subject::Cancellation(_) => Vec::new(),
         };
         let status = if yes { ScaStatus::Finalised } else { ScaStatus::Failed };
         changes.retain(|change| !matches!(change, Change::AuthorisationMoved { id: other, .. } if other == id));
@@ -333,7 +339,7 @@ impl Desk<'_> {
     /// Cancels what is not yet accepted for execution.
     pub(super) fn cancel(&self, id: &PaymentId) -> Result<Vec<Change>, Refusal> {
         let payment = self.payment(id)?;
-        if payment.phase == Phase::Ended || payment.status == Status::Acsp {
+        if !is_cancellable(payment) {
             return Err(Refusal::NotCancellable);
         }
         let mut changes = self.close_authorisations(&payment.authorisations);
@@ -426,6 +432,11 @@ impl Desk<'_> {
     fn consent(&self, id: &ConsentId) -> Result<&Consent, Refusal> {
         self.book.consent(id).ok_or(Refusal::UnknownConsent)
     }
+}
+
+/// Whether a payment is not yet accepted for execution.
+pub(super) fn is_cancellable(payment: &Payment) -> bool {
+    payment.phase != Phase::Ended && payment.status != Status::Acsp
 }
 
 fn moved(id: &PaymentId, status: Status, reason: Option<Reason>, phase: Phase) -> Change {

@@ -83,6 +83,8 @@ struct Standing {
     /// Everything that was said, the weightiest of each kind.
     told: Option<Said>,
     rejected: Option<Said>,
+    /// What the payee's bank said of the payee's name.
+    payee_check: Option<Said>,
     recall: Option<RecallAnswer>,
     recall_asked: bool,
 }
@@ -97,6 +99,11 @@ fn weight(code: &str) -> u8 {
         "RCVD" | "PDNG" | "ACTC" | "PATC" | "RCVC" | "RVMC" | "RVNM" | "RVNA" => 1,
         _ => 0,
     }
+}
+
+/// EPC Verification of Payee in files: match, close match, no match, not possible.
+fn is_payee_check(code: &str) -> bool {
+    matches!(code, "RCVC" | "RVMC" | "RVNM" | "RVNA")
 }
 
 fn is_rejection(code: &str) -> bool {
@@ -139,6 +146,7 @@ impl Book {
                     withdrawn: false,
                     told: None,
                     rejected: None,
+                    payee_check: None,
                     recall: None,
                     recall_asked: false,
                 };
@@ -242,6 +250,9 @@ impl Book {
 
     fn hear(&mut self, key: &PaymentKey, said: &Said) {
         let Some(standing) = self.orders.get_mut(key) else { return };
+        if is_payee_check(&said.code) {
+            standing.payee_check = Some(said.clone());
+        }
         if is_rejection(&said.code) {
             standing.rejected.get_or_insert_with(|| said.clone());
         } else if standing.told.as_ref().is_none_or(|told| weight(&said.code) >= weight(&told.code)) {
@@ -381,6 +392,26 @@ impl Book {
                 _ => BankStatus::Unrecognised(super::clipped(told)),
             },
         })
+    }
+
+    /// One sentence for each open order whose payee is known under another name at the payee's bank. The bank may wait for somebody to
+    /// look; nothing follows from it here.
+    pub(super) fn doubtful_payees(&self) -> Vec<String> {
+        let sentence = |(key, standing): (&PaymentKey, &Standing)| {
+            let check = standing.payee_check.as_ref()?;
+            let is_open = matches!(self.status(key), Some(BankStatus::Received));
+            let (creditor, name) = (standing.order.creditor.masked(), &standing.order.creditor_name);
+            let told = check.text.as_deref().map(|text| format!(": {text:?}")).unwrap_or_default();
+            let known = match check.code.as_str() {
+                "RVMC" if is_open => format!("under a name that is only close{told}"),
+                "RVNM" if is_open => format!("under another name{told}"),
+                _ => return None,
+            };
+            Some(format!("payment {key}: the payee's bank knows the account {creditor} of {name:?} {known}"))
+        };
+        let mut sentences: Vec<String> = self.orders.iter().filter_map(sentence).collect();
+        sentences.sort();
+        sentences
     }
 
     /// What became of a recall: `None` if none was asked for.

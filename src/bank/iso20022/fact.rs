@@ -19,6 +19,9 @@ pub(super) struct Said {
     /// Why, by its code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
+    /// What the bank adds in words: with a close match of the payee's name, that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<String>,
 }
 
 /// The file that tells about an account.

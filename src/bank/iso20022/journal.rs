@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::book::{Book, Record};
@@ -42,7 +43,8 @@ impl Journal {
     /// Opens the journal, or begins it.
     pub(super) fn open(path: &Path) -> Result<Journal, JournalError> {
         let unusable = |cause| JournalError::Unusable { path: path.to_owned(), cause };
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(unusable)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(unusable)?;
         let mut journal = Journal { path: path.to_owned(), file, book: Book::default(), length: 0, lines: 0 };
         journal.hold()?;
         Ok(journal)

@@ -343,7 +343,7 @@ impl Bank for IsoFiles {
         })
     }
 
-    async fn cancel(&self, query: &PaymentQuery, reason: &str) -> Result<Cancellation, TryAgain> {
+    async fn cancel(&self, query: &PaymentQuery, reason: &str, _return_url: &str) -> Result<Cancellation, TryAgain> {
         let (key, reason) = (query.key.clone(), reason.to_owned());
         let outcome = self.at_office(move |office| office.recall(&key, &reason)).await.map_err(|error| later(&error))?;
         Ok(match outcome {
@@ -355,7 +355,11 @@ impl Bank for IsoFiles {
     }
 
     async fn warnings(&self) -> Vec<String> {
-        match self.at_office(|office| Ok(office.aside())).await {
+        let told = self.at_office(|office| {
+            office.refresh()?;
+            Ok(office.aside().map(|aside| [aside, office.book().doubtful_payees()].concat()))
+        });
+        match told.await {
             Ok(Ok(sentences)) => sentences,
             Ok(Err(error)) => vec![format!("the bank's directory could not be looked into: {error:#}")],
             Err(error) => vec![format!("the bank's directory could not be looked into: {error}")],

@@ -27,10 +27,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -38,15 +38,19 @@ use super::book::{Content, Order, Progress, Record};
 use super::fact::{MandateStanding, RecallAnswer};
 use super::journal::{Held, Journal, JournalError};
 use super::{Settings, inbound, pain_001, recall, sha256};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp, later};
 use crate::entropy::{Entropy, random_bytes};
 use crate::ids::{PaymentKey, hex};
 
 /// More transfers than this do not go into one file: banks refuse files beyond some tens of thousands.
 const MOST_IN_A_FILE: usize = 10_000;
 
-/// The folders under the configured one.
-const FOLDERS: [&str; 6] = ["out", "in", "staging", "reading", "archive", "aside"];
+/// The folders under the configured one that others use, too.
+const SHARED: [&str; 2] = ["out", "in"];
+/// Our own: what customers do with their accounts is nobody else's business.
+const OWN: [&str; 4] = ["staging", "reading", "archive", "aside"];
+/// How long a file may lie in `out` before an operator is told.
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// What became of taking an order.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,9 +88,10 @@ impl Office {
     pub(super) fn open(settings: Settings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Self> {
         let root = settings.directory.clone();
         ensure!(root.is_dir(), "the directory {} does not exist", root.display());
-        for folder in FOLDERS {
+        for (folder, mode) in SHARED.map(|folder| (folder, 0o770)).into_iter().chain(OWN.map(|folder| (folder, 0o700))) {
             let path = root.join(folder);
-            fs::create_dir_all(&path).with_context(|| format!("cannot make the directory {}", path.display()))?;
+            let made = fs::DirBuilder::new().recursive(true).mode(mode).create(&path);
+            made.with_context(|| format!("cannot make the directory {}", path.display()))?;
         }
         // A rename is one step only within one file system; `out` and `in` may be mounted from elsewhere.
         let device = |folder: &str| -> anyhow::Result<u64> { Ok(fs::metadata(root.join(folder))?.dev()) };
@@ -94,6 +99,7 @@ impl Office {
             ensure!(device(here)? == device(there)?, "{here} and {there} in {} have to be on one file system", root.display());
         }
         let journal = Journal::open(&root.join("journal.jsonl"))?;
+        sync(&root)?;
         Ok(Office { settings, root, journal, clock, entropy })
     }
 
@@ -169,7 +175,7 @@ impl Office {
         Ok((sent, read))
     }
 
-    /// The sentences about files that were put aside and are still there. Taking a file away is how an operator says that it was seen to.
+    /// The sentences about files that were put aside and are still there, and about files that the bank does not take. Taking a file away is how an operator says that it was seen to.
     pub(super) fn aside(&self) -> anyhow::Result<Vec<String>> {
         let aside = self.root.join("aside");
         let there = names(&aside)?;
@@ -178,7 +184,15 @@ impl Office {
             let text = fs::read_to_string(aside.join(name)).unwrap_or_else(|_| format!("The file {about} was put aside."));
             Some(text.trim().to_owned())
         };
-        Ok(there.keys().filter_map(sentence).collect())
+        let mut sentences: Vec<String> = there.keys().filter_map(sentence).collect();
+        let now = self.clock.now();
+        for (name, since) in names(&self.root.join("out"))? {
+            if later(since, PATIENCE) <= now {
+                sentences
+                    .push(format!("the file {name} has been waiting in out for more than an hour; nobody carries it to the bank"));
+            }
+        }
+        Ok(sentences)
     }
 
     /// `MsgId`: at most 35 characters, unique for ever; the moment is for people.
@@ -293,7 +307,7 @@ impl Desk<'_, '_> {
     fn read_new(&mut self) -> anyhow::Result<usize> {
         let mut read = 0;
         for (name, changed) in names(&self.folder("in"))? {
-            let is_quiet = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= self.settings.quiet);
+            let is_quiet = self.settings.quiet.is_zero() || later(changed, self.settings.quiet) <= self.now;
             if !is_message(&name) || !is_quiet {
                 continue;
             }
@@ -376,14 +390,15 @@ fn is_message(name: &str) -> bool {
 }
 
 /// The plain files of a directory with their last change, in the order of their names.
-fn names(directory: &Path) -> anyhow::Result<BTreeMap<String, SystemTime>> {
+fn names(directory: &Path) -> anyhow::Result<BTreeMap<String, Timestamp>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).with_context(|| format!("cannot look into {}", directory.display()))? {
         let entry = entry?;
         let Ok(metadata) = entry.metadata() else { continue };
         match entry.file_name().into_string() {
             Ok(name) if metadata.is_file() => {
-                found.insert(name, metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH));
+                let changed = metadata.modified().ok().and_then(|moment| Timestamp::try_from(moment).ok());
+                found.insert(name, changed.unwrap_or(Timestamp::UNIX_EPOCH));
             }
             Ok(_) => {}
             Err(name) => tracing::warn!(?name, "a file with a name that is no text is left alone"),

@@ -18,12 +18,12 @@ pub(super) fn facts(text: &str) -> Result<(String, Vec<Fact>), Unreadable> {
     }
     let mut facts = Vec::new();
     if let Some(code) = group.status {
-        let said = Said { code, reason: reason(&group.reasons) };
+        let said = said(code, &group.reasons);
         facts.push(Fact::File { message_id: group.message_id.clone(), said });
     }
     for information in report.information {
         if let Some(code) = information.status {
-            let said = Said { code, reason: reason(&information.reasons) };
+            let said = said(code, &information.reasons);
             facts.push(Fact::Batch { message_id: group.message_id.clone(), batch_id: information.id, said });
         }
         for transfer in information.transfers {
@@ -38,11 +38,16 @@ pub(super) fn facts(text: &str) -> Result<(String, Vec<Fact>), Unreadable> {
                 end_to_end,
                 amount: original.amount.as_ref().and_then(|amount| amount.amount.as_ref()).and_then(Amount::money),
                 creditor: original.creditor.as_ref().and_then(Account::iban),
-                said: Said { code, reason: reason(&transfer.reasons) },
+                said: said(code, &transfer.reasons),
             });
         }
     }
     Ok((report.header.message_id, facts))
+}
+
+fn said(code: String, reasons: &[Reason]) -> Said {
+    let text = reasons.iter().flat_map(|reason| &reason.text).map(|text| super::clipped(text)).find(|text| !text.is_empty());
+    Said { code, reason: reason(reasons), text }
 }
 
 /// The first reason that is told, by its code.
@@ -128,6 +133,8 @@ struct OriginalAmount {
 struct Reason {
     #[serde(rename = "Rsn")]
     reason: Option<ReasonCode>,
+    #[serde(rename = "AddtlInf", default)]
+    text: Vec<String>,
 }
 
 /// An ISO code or the bank's own.

@@ -296,6 +296,34 @@ fn what_was_said_early_takes_nothing_back_and_a_contradiction_is_no_answer() {
     assert_eq!(office.aside().unwrap(), Vec::<String>::new());
 }
 
+#[test]
+fn a_payee_of_another_name_is_shown_and_nothing_follows_from_it() {
+    let place = Place::new("payee");
+    let mut office = office(&place, 1);
+    let id = mandate(&place, &mut office);
+    office.take(order(1), Some(&id)).unwrap();
+    office.tend().unwrap();
+    let file = message_id(place.bank_takes().keys().next().unwrap());
+    let key = order(1).key;
+    let close = "<Cd>AC04</Cd></Rsn><AddtlInf>Croix Rouge de France</AddtlInf>";
+    for (number, (code, shown)) in
+        [("RCVC", None), ("RVMC", Some("Croix Rouge de France")), ("RVNM", Some("another name")), ("RVNA", None)]
+            .into_iter()
+            .enumerate()
+    {
+        let text = report(&format!("v{number}"), &file, key.as_str(), "10.01", code).replace("<Cd>AC04</Cd></Rsn>", close);
+        place.brings(&format!("{number}.xml"), &text);
+        office.tend().unwrap();
+        assert_eq!(office.book().status(&key), Some(BankStatus::Received), "{code}");
+        let sentences = office.book().doubtful_payees();
+        assert_eq!(sentences.len(), usize::from(shown.is_some()), "{code}: {sentences:?}");
+        assert!(shown.is_none_or(|shown| sentences[0].contains(shown)), "{sentences:?}");
+    }
+    place.brings("settled.xml", &report("v9", &file, key.as_str(), "10.01", "ACSC"));
+    office.tend().unwrap();
+    assert_eq!(office.book().doubtful_payees(), Vec::<String>::new());
+}
+
 /// A statement or notification of the payer's account with these entries: reference, amount, direction.
 fn account(kind: &str, id: &str, entries: &[(&str, &str, &str)]) -> String {
     let (root, part) = if kind == "camt.053.001.08" { ("BkToCstmrStmt", "Stmt") } else { ("BkToCstmrDbtCdtNtfctn", "Ntfctn") };
@@ -427,7 +455,7 @@ proptest! {
     ) {
         let order = |(place, (debtor, minor, remittance, name)): (usize, &(u8, i64, String, String))| Order {
             key: format!("{place:032x}").parse().unwrap(),
-            debtor: crate::bank::fake::test_iban(u64::from(*debtor)),
+            debtor: [PAYER, PAYEE, "NL91ABNA0417164300", "BE68539007547034"][usize::from(*debtor)].parse().unwrap(),
             debtor_name: sepa::fit(name, sepa::NAME_MAX),
             creditor: PAYEE.parse().unwrap(),
             creditor_name: format!("P{}", sepa::fit(name, sepa::NAME_MAX - 1)),
@@ -454,6 +482,25 @@ proptest! {
         let sum: i64 = orders.iter().map(|order| order.amount.minor).sum();
         let sum = format!("<CtrlSum>{}</CtrlSum>", Money::new(sum, Currency::EUR).decimal_string());
         prop_assert!(text.contains(&sum));
+    }
+
+    #[test]
+    fn a_damaged_file_tells_nothing_or_what_can_be_read_in_it(
+        place in 0_usize..2_000, with in prop::collection::vec(any::<u8>(), 0..6), cut in 0_usize..6
+    ) {
+        let whole = account("camt.053.001.08", "s1", &[(order(1).key.as_str(), "10.01", "DBIT"), (order(2).key.as_str(), "7", "CRDT")]);
+        let mut bytes = whole.into_bytes();
+        let place = place % bytes.len();
+        let end = (place + cut).min(bytes.len());
+        bytes.splice(place..end, with);
+        if let Ok(read) = inbound::read(&bytes) {
+            for fact in read.facts {
+                let fact::Fact::Account { entries, .. } = fact else { panic!("{fact:?}") };
+                prop_assert!(entries.len() <= 2);
+                let fits = |entry: &fact::BookedEntry| entry.end_to_end.len() == 32 && entry.amount.currency == Currency::EUR;
+                prop_assert!(entries.iter().all(fits), "{:?}", entries);
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! Error answers in the form of NextGenPSD2 (`tppMessages`), with the codes of its Implementation Guidelines, section 14.
+//! Error answers in both forms of NextGenPSD2, with the codes of its Implementation Guidelines, section 14: `tppMessages`, and where the caller
+//! asks for `application/problem+json` that of RFC 7807. The statuses for which the interface describes no body have none.
 
 use axum::Json;
+use axum::body::Body;
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -40,6 +43,8 @@ impl BgError {
             401 => "CERTIFICATE_INVALID",
             403 => "SERVICE_BLOCKED",
             404 => "RESOURCE_UNKNOWN",
+            405 => "SERVICE_INVALID",
+            406 => "REQUESTED_FORMATS_INVALID",
             409 => "STATUS_INVALID",
             429 => "ACCESS_EXCEEDED",
             503 => "SERVICE_UNAVAILABLE",
@@ -65,13 +70,49 @@ impl From<Refusal> for BgError {
     }
 }
 
+impl BgError {
+    /// The same error as RFC 7807 has it.
+    pub(super) fn into_problem(self) -> Response {
+        if !has_body(self.status) {
+            return self.into_response();
+        }
+        let title: String = self.code.chars().take(70).collect();
+        let kind = format!("https://berlingroup.com/error-codes/{}", self.code);
+        let mut problem = json!({"type": kind, "title": title, "code": self.code, "detail": clipped(&self.text)});
+        if let Some(path) = self.path {
+            problem["detail"] = clipped(&format!("{path}: {}", self.text)).into();
+        }
+        (self.status, [(CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+    }
+}
+
+/// Whether the interface describes a body for an error of this status, for some calls at least.
+fn has_body(status: StatusCode) -> bool {
+    !matches!(status.as_u16(), 408 | 415 | 500 | 503)
+}
+
+/// Takes the body from an error for which the interface describes one for accounts and consents, and none for anything else.
+pub(super) fn strip(response: &mut Response, is_about_accounts: bool) {
+    if matches!(response.status().as_u16(), 406 | 429) && !is_about_accounts {
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(CONTENT_TYPE);
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+}
+
 impl IntoResponse for BgError {
     fn into_response(self) -> Response {
+        if !has_body(self.status) {
+            return self.status.into_response();
+        }
+        let own = self.clone();
         let mut message = json!({"category": "ERROR", "code": self.code, "text": clipped(&self.text)});
         if let Some(path) = self.path {
             message["path"] = path.into();
         }
-        (self.status, Json(json!({"tppMessages": [message]}))).into_response()
+        let mut response = (self.status, Json(json!({"tppMessages": [message]}))).into_response();
+        response.extensions_mut().insert(own);
+        response
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,8 +12,8 @@ use futures_util::stream;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
-use super::App;
 use super::error::BgError;
+use super::{App, error, seal};
 use crate::bank::fake::{FaultKind, Operation, ReturnTo};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -27,22 +27,42 @@ pub(super) struct Struck(pub(super) Vec<FaultKind>);
 /// Lets a call through, echoes its `X-Request-ID`, and acts out the faults of the wire.
 pub(super) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let struck = app.bank.strike(operation(request.method(), request.uri().path()));
+    let part = request.uri().path().trim_start_matches("/v1").trim_start_matches('/').split('/').next().unwrap_or_default();
+    let is_about_accounts = matches!(part, "consents" | "accounts");
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wants_problem = accept.split([',', ';']).any(|kind| kind.trim() == "application/problem+json");
     let echo = request.headers().get(REQUEST_ID).cloned();
     let mut response = match before(&struck) {
         Some(response) => response,
         None => {
-            let checked = check(&app, request.headers());
             request.extensions_mut().insert(Struck(struck.clone()));
-            match checked {
-                Ok(()) => after(&struck, next.run(request).await).await,
-                Err(error) => error.into_response(),
+            match unseal(check(&app, request.headers()), request).await {
+                Ok(request) => after(&struck, next.run(request).await).await,
+                Err(refused) => refused.into_response(),
             }
         }
     };
+    if wants_problem && let Some(error) = response.extensions_mut().remove::<BgError>() {
+        response = error.into_problem();
+    }
+    error::strip(&mut response, is_about_accounts);
     if let Some(id) = echo {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Checks the signature of a request that has one.
+async fn unseal(checked: Result<(), BgError>, request: Request) -> Result<Request, BgError> {
+    checked?;
+    if !seal::is_signed(request.headers()) {
+        return Ok(request);
+    }
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, super::LARGEST_BODY).await;
+    let body = body.map_err(|_| BgError::new(StatusCode::PAYLOAD_TOO_LARGE, "FORMAT_ERROR", "the body is too long"))?;
+    seal::check(&head.headers, &body)?;
+    Ok(Request::from_parts(head, Body::from(body)))
 }
 
 /// The kind of call. `path` is what follows `/v1`, or the whole of it.
@@ -74,7 +94,8 @@ fn before(struck: &[FaultKind]) -> Option<Response> {
         FaultKind::ErrorBefore { status } => Some(BgError::of_fault(*status).into_response()),
         FaultKind::CutBefore => Some(cut()),
         FaultKind::TooMany { retry_after_seconds } => {
-            Some((StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, retry_after_seconds.to_string())]).into_response())
+            let wait = [(RETRY_AFTER, retry_after_seconds.to_string())];
+            Some((wait, BgError::of_fault(429)).into_response())
         }
         _ => None,
     })
@@ -145,6 +166,11 @@ pub(super) fn json_content(headers: &HeaderMap) -> Result<(), BgError> {
     Err(BgError::new(status, "UNSUPPORTED_MEDIA_TYPE", "the body of this request is application/json"))
 }
 
+/// Whether the payer is to approve on a device of their own: asked for, and redirect not wanted. Where both are fine it is redirect.
+pub(super) fn prefers_decoupled(headers: &HeaderMap) -> Result<bool, BgError> {
+    Ok(flag(headers, "TPP-Decoupled-Preferred")? && !flag(headers, "TPP-Redirect-Preferred")?)
+}
+
 /// Where the payer's browser goes after the bank's page: `http` and `https` only.
 pub(super) fn return_to(headers: &HeaderMap) -> Result<ReturnTo, BgError> {
     let address = |name| -> Result<Option<String>, BgError> {
@@ -152,12 +178,5 @@ pub(super) fn return_to(headers: &HeaderMap) -> Result<ReturnTo, BgError> {
         let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         url.map(|_| Some(text.to_owned())).ok_or_else(|| BgError::format(name, "this header is an http or https address"))
     };
-    if optional(headers, "TPP-Redirect-Preferred")? == Some("false") && flag(headers, "TPP-Decoupled-Preferred")? {
-        return Err(BgError::new(
-            StatusCode::BAD_REQUEST,
-            "PARAMETER_NOT_SUPPORTED",
-            "account holders authenticate by redirect only",
-        ));
-    }
     Ok(ReturnTo { approved: address("TPP-Redirect-URI")?, refused: address("TPP-Nok-Redirect-URI")? })
 }

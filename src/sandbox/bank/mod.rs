@@ -11,7 +11,8 @@
 //! | `/`, `/accounts/{iban}` | accounts and statements for a person to read |
 //! | `/sandbox/…` | what no real bank has: opening accounts, faults, returns, totals (`/sandbox` explains) |
 //!
-//! It listens on loopback only and asks third parties for no certificate. When a bearer token is set, `/v1` wants it. As in
+//! It listens on loopback only and asks third parties for no certificate; a request that is signed has to be
+//! signed rightly. When a bearer token is set, `/v1` wants it. As in
 //! the standard there is no idempotency: two equal POSTs are two payments.
 
 mod accounts;
@@ -23,6 +24,7 @@ mod helper;
 mod initiation;
 mod pages;
 mod payments;
+mod seal;
 mod words;
 
 use std::future::Future;
@@ -134,6 +136,11 @@ fn router(app: App) -> Router {
         .route(&format!("{payment}/status"), get(payments::status))
         .route(&format!("{payment}/authorisations"), get(payments::authorisations).post(payments::start_authorisation))
         .route(&format!("{payment}/authorisations/{{authorisation}}"), get(payments::sca_status))
+        .route(
+            &format!("{payment}/cancellation-authorisations"),
+            get(payments::cancellation_authorisations).post(payments::start_cancellation),
+        )
+        .route(&format!("{payment}/cancellation-authorisations/{{authorisation}}"), get(payments::cancellation_status))
         .route("/consents", post(consents::create))
         .route("/consents/{consent}", get(consents::read).delete(consents::delete))
         .route("/consents/{consent}/status", get(consents::status))

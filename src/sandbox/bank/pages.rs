@@ -169,6 +169,10 @@ fn approval_page(app: &App, authorisation: String, language: Language, login: &s
             Ok(payment) => (language.words().pay_title, payment_question(app, language, &payment)),
             Err(_) => return lost(language),
         },
+        Subject::Cancellation(id) => match app.bank.payment(id) {
+            Ok(payment) => (language.words().cancel_title, cancellation_question(app, language, &payment)),
+            Err(_) => return lost(language),
+        },
         Subject::Consent(id) => match app.bank.consent(id) {
             Ok(consent) => {
                 let ask_login = app.bank.holder_of(&consent).ok().flatten().is_none();
@@ -183,11 +187,21 @@ fn approval_page(app: &App, authorisation: String, language: Language, login: &s
 
 fn payment_question(app: &App, language: Language, payment: &Payment) -> Markup {
     let words = language.words();
+    transfer_question(app, language, payment, (words.pay_title, words.pay_question))
+}
+
+fn cancellation_question(app: &App, language: Language, payment: &Payment) -> Markup {
+    let words = language.words();
+    transfer_question(app, language, payment, (words.cancel_title, words.cancel_question))
+}
+
+fn transfer_question(app: &App, language: Language, payment: &Payment, (title, question): (&str, &str)) -> Markup {
+    let words = language.words();
     let instruction = &payment.instruction;
     let payer = app.bank.account(&instruction.debtor).map_or_else(|_| String::new(), |view| view.account.name);
     html! {
-        h1 { (words.pay_title) }
-        p { (words.pay_question) }
+        h1 { (title) }
+        p { (question) }
         p.big { (language.amount(instruction.amount)) }
         dl {
             dt { (words.payee) } dd { strong { (instruction.creditor_name) } br; (instruction.creditor.printed()) }
@@ -233,7 +247,7 @@ fn consent_question(language: Language, consent: &Consent, login: Option<&str>, 
     }
 }
 
-fn buttons(words: &Words) -> Markup {
+pub(super) fn buttons(words: &Words) -> Markup {
     html! {
         button.yes name="answer" value="approve" { (words.approve) }
         button name="answer" value="refuse" formnovalidate { (words.refuse) }
@@ -285,7 +299,7 @@ fn lost(language: Language) -> Response {
     page(StatusCode::NOT_FOUND, language, words.not_found, &html! { h1 { (words.not_found) } })
 }
 
-fn page(status: StatusCode, language: Language, title: &str, body: &Markup) -> Response {
+pub(super) fn page(status: StatusCode, language: Language, title: &str, body: &Markup) -> Response {
     let words = language.words();
     let page = html! {
         (DOCTYPE)

@@ -39,7 +39,8 @@ pub(super) async fn initiate(
     if let Some(wish) = again {
         app.bank.initiate(wish, &with)?;
     }
-    Ok(created(&app, &payment, &with))
+    let decoupled = gate::prefers_decoupled(&headers)?;
+    Ok(created(&app, &payment, &with, decoupled))
 }
 
 /// `POST /v1/{bulk-payments,periodic-payments,…}/{product}`
@@ -88,14 +89,45 @@ pub(super) async fn status(
     Ok(Json(answer))
 }
 
-/// `DELETE …/{payment}`: cancelled at once, or too late.
-pub(super) async fn cancel(
+/// `DELETE …/{payment}`: cancelled at once, to be approved by the payer, or too late.
+pub(super) async fn cancel(State(app): State<App>, Path((product, payment)): Path<(String, String)>) -> Result<Response, BgError> {
+    let payment = find(&app, &product, payment)?;
+    if app.bank.settings().approve_cancellations && app.bank.is_cancellable(&payment.id)? {
+        let links = json!({"startAuthorisation": href(format!("{}/cancellation-authorisations", path_of(&payment)))});
+        let answer = json!({"transactionStatus": payment.status.code(), "_links": links});
+        return Ok((StatusCode::ACCEPTED, Json(answer)).into_response());
+    }
+    app.bank.cancel(&payment.id)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `GET …/{payment}/cancellation-authorisations`
+pub(super) async fn cancellation_authorisations(
     State(app): State<App>,
     Path((product, payment)): Path<(String, String)>,
-) -> Result<StatusCode, BgError> {
+) -> Result<Json<Value>, BgError> {
     let payment = find(&app, &product, payment)?;
-    app.bank.cancel(&payment.id)?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(json!({"authorisationIds": payment.cancellation_authorisations})))
+}
+
+/// `POST …/{payment}/cancellation-authorisations`: the payer's page for it.
+pub(super) async fn start_cancellation(
+    State(app): State<App>,
+    Path((product, payment)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, BgError> {
+    let payment = find(&app, &product, payment)?;
+    let id = app.bank.start_authorisation(Subject::Cancellation(payment.id.clone()), gate::return_to(&headers)?)?;
+    Ok(started(&app, &id, &format!("{}/cancellation-authorisations", path_of(&payment))))
+}
+
+/// `GET …/{payment}/cancellation-authorisations/{authorisation}`
+pub(super) async fn cancellation_status(
+    State(app): State<App>,
+    Path((product, payment, authorisation)): Path<(String, String, String)>,
+) -> Result<Json<Value>, BgError> {
+    let payment = find(&app, &product, payment)?;
+    Ok(Json(sca_status_of(&app, authorisation, &Subject::Cancellation(payment.id))?))
 }
 
 /// `GET …/{payment}/authorisations`
@@ -202,18 +234,27 @@ fn path_of(payment: &Payment) -> String {
     format!("/v1/payments/{}/{}", payment.instruction.product.as_str(), payment.id)
 }
 
-fn created(app: &App, payment: &Payment, with: &Circumstances) -> Response {
+fn created(app: &App, payment: &Payment, with: &Circumstances, decoupled: bool) -> Response {
     let path = path_of(payment);
     let mut links = json!({"self": href(path.as_str()), "status": href(format!("{path}/status"))});
     let mut headers = vec![(LOCATION, format!("{}{path}", app.public_url))];
-    if let Some(authorisation) = payment.authorisations.first() {
+    let approach = axum::http::HeaderName::from_static("aspsp-sca-approach");
+    let mut message = None;
+    if let (Some(authorisation), true) = (payment.authorisations.first(), decoupled) {
+        links["scaStatus"] = href(format!("{path}/authorisations/{authorisation}"));
+        headers.push((approach, "DECOUPLED".to_owned()));
+        message = Some("Please approve the payment in your bank's app.");
+    } else if let Some(authorisation) = payment.authorisations.first() {
         links["scaRedirect"] = href(approval_page(app, authorisation));
         links["scaStatus"] = href(format!("{path}/authorisations/{authorisation}"));
-        headers.push((axum::http::HeaderName::from_static("aspsp-sca-approach"), "REDIRECT".to_owned()));
+        headers.push((approach, "REDIRECT".to_owned()));
     } else if with.explicit_authorisation && matches!(payment.phase, Phase::AwaitingApproval { .. }) {
         links["startAuthorisation"] = href(format!("{path}/authorisations"));
     }
     let mut answer = json!({"transactionStatus": payment.status.code(), "paymentId": payment.id, "_links": links});
+    if let Some(message) = message {
+        answer["psuMessage"] = message.into();
+    }
     if let Some(reason) = &payment.reason {
         // 1.3 gives a 201 no code for this but WARNING.
         answer["tppMessages"] = json!([{"category": "WARNING", "code": "WARNING", "text": reason.0}]);

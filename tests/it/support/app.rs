@@ -102,6 +102,13 @@ impl TestApp {
         TestApp::start_before(engine, policy, world, bank).await
     }
 
+    /// The same, with a bank that is reached over another rail.
+    pub(crate) async fn start_through(engine: Engine, rail: impl FnOnce(&World) -> Arc<dyn Bank>) -> Option<Self> {
+        let world = World::new();
+        let bank = rail(&world);
+        TestApp::start_before(engine, Policy::default(), world, bank).await
+    }
+
     /// An application in this world that reaches the world's bank by `connection`.
     pub(crate) async fn start_before(engine: Engine, policy: Policy, world: Arc<World>, connection: Arc<dyn Bank>) -> Option<Self> {
         let database = Database::fresh(engine).await?;
@@ -222,6 +229,15 @@ impl TestApp {
 
     /// A payer with an account at the bank, enrolled by a private message. Gives what the browser keeps of it.
     pub(crate) async fn enrols(&self, name: &str, language: Language) -> enrol::SessionToken {
+        let give = async |consent: &str| {
+            let consent = self.world.bank.consent(&ConsentId(consent.to_owned())).unwrap();
+            self.world.bank.answer(consent.authorisations.last().unwrap(), true, Some(name)).unwrap();
+        };
+        self.enrols_by(name, language, give).await
+    }
+
+    /// The same, at a bank that is given the consent in another way.
+    pub(crate) async fn enrols_by(&self, name: &str, language: Language, give: impl AsyncFn(&str)) -> enrol::SessionToken {
         let person = self.world.person(name);
         if self.world.bank.accounts_of(name).is_ok_and(|accounts| accounts.is_empty()) || self.world.bank.accounts_of(name).is_err()
         {
@@ -229,8 +245,7 @@ impl TestApp {
         }
         let (token, enrolment) = enrol::begin(&self.app, &BankName::from(BANK), language, "pomme bleue").await.unwrap();
         let Step::AwaitingConsent { consent, .. } = &enrolment.step else { panic!("{enrolment:?}") };
-        let consent = self.world.bank.consent(&ConsentId(consent.clone())).unwrap();
-        self.world.bank.answer(consent.authorisations.last().unwrap(), true, Some(name)).unwrap();
+        give(consent).await;
         let enrolment = enrol::ask_bank(&self.app, enrolment).await.unwrap();
         let code = enrol::shown_code(&self.app, &enrolment).unwrap();
         self.tells(name, code.as_str());

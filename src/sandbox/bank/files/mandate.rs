@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::Router;
 use axum::extract::{Form, Query, State};
-use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use axum::{Router, http::StatusCode};
-use maud::{DOCTYPE, html};
+use maud::html;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::super::pages::{buttons, page};
+use super::super::words::Language;
 use super::FilesPeer;
 use crate::sandbox::listen::{listen, url_of};
 
@@ -52,43 +55,44 @@ pub fn serve_mandates(peer: Arc<FilesPeer>, address: &str, shutdown: &Cancellati
     Ok((base, servers))
 }
 
-async fn ask(Query(asked): Query<Asked>) -> Response {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Mandate" }
-            }
-            body {
-                h1 { "Sandbox bank: let Obole order transfers" }
-                p { "Obole asks to order transfers from your accounts. Each one is confirmed by you in a private message first." }
-                form method="post" action="/mandate" {
-                    input type="hidden" name="id" value=(asked.id);
-                    input type="hidden" name="return" value=(asked.return_to);
-                    p { label { "Your login " input name="login" autocomplete="username"; } }
-                    button name="answer" value="yes" { "Allow" } " "
-                    button name="answer" value="no" { "Refuse" }
-                }
-            }
-        }
-    };
-    Html(page.into_string()).into_response()
+async fn ask(Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    question(Language::of(&headers), &asked, StatusCode::OK, false)
 }
 
-async fn answer(State(peer): State<Arc<FilesPeer>>, Form(form): Form<Answer>) -> Response {
+fn question(language: Language, asked: &Asked, status: StatusCode, wrong_login: bool) -> Response {
+    let words = language.words();
+    let body = html! {
+        h1 { (words.mandate_title) }
+        p { (words.mandate_question) }
+        @if wrong_login { p.warning { (words.wrong_login) } }
+        form method="post" action="/mandate" {
+            input type="hidden" name="id" value=(asked.id);
+            input type="hidden" name="return" value=(asked.return_to);
+            label { (words.login) input name="login" autocomplete="username" maxlength="70" required; }
+            (buttons(words))
+        }
+    };
+    page(status, language, words.mandate_title, &body)
+}
+
+async fn answer(State(peer): State<Arc<FilesPeer>>, headers: HeaderMap, Form(form): Form<Answer>) -> Response {
+    let language = Language::of(&headers);
     let is_id = !form.id.is_empty() && form.id.len() <= 64 && form.id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let back = Url::parse(&form.return_to).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let (true, Some(back)) = (is_id, back) else {
-        return (StatusCode::BAD_REQUEST, "this is no request for a mandate").into_response();
+        let words = language.words();
+        return page(StatusCode::BAD_REQUEST, language, words.not_found, &html! { h1 { (words.not_found) } });
     };
     let done = match form.answer.as_str() {
-        "yes" => peer.give_mandate(&form.id, form.login.trim()),
+        "approve" => peer.give_mandate(&form.id, form.login.trim()),
         _ => peer.refuse_mandate(&form.id),
     };
     match done {
         Ok(()) => Redirect::to(back.as_str()).into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "a mandate was not given");
+            let asked = Asked { id: form.id, return_to: form.return_to };
+            question(language, &asked, StatusCode::BAD_REQUEST, true)
+        }
     }
 }

@@ -103,8 +103,10 @@ impl FilesPeer {
         }
         self.notify()?;
         let yesterday = self.bank.now().to_zoned(TimeZone::UTC).date().yesterday()?;
-        if self.remembered().stated_through.is_none_or(|through| through < yesterday) {
-            self.state(yesterday)?;
+        let through = self.remembered().stated_through;
+        let first = through.map_or(Ok(yesterday), Date::tomorrow)?;
+        for day in first.series(jiff::ToSpan::days(1)).take_while(|day| *day <= yesterday) {
+            self.state(day)?;
         }
         Ok(())
     }

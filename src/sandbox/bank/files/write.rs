@@ -97,7 +97,7 @@ pub(super) fn notification(message_id: &str, id: &str, now: Timestamp, account: 
         "<BkToCstmrDbtCdtNtfctn><GrpHdr><MsgId>{message_id}</MsgId><CreDtTm>{now}</CreDtTm></GrpHdr><Ntfctn><Id>{id}</Id>\
          <CreDtTm>{now}</CreDtTm>{}{}</Ntfctn></BkToCstmrDbtCdtNtfctn>",
         account_element(account),
-        entries.iter().map(|entry| entry_element(entry)).collect::<String>(),
+        entries.iter().map(entry_element).collect::<String>(),
         now = moment(now),
     );
     document("camt.054.001.08", &body)
@@ -119,7 +119,7 @@ pub(super) fn statement(
         account_element(account),
         balance("OPBD", balances.opening, day),
         balance("CLBD", balances.closing, day),
-        entries.iter().map(|entry| entry_element(entry)).collect::<String>(),
+        entries.iter().map(entry_element).collect::<String>(),
         now = moment(now),
     );
     document("camt.053.001.08", &body)
