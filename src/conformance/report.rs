@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Exchange;
+pub use super::wire::Exchange;
 use crate::clock::Timestamp;
 
 /// What came of a check.

@@ -47,7 +47,11 @@ async fn check(state: &State, request: &mut Request) -> Result<(Client, Content)
         return Err(Failure::new("unsupported_version", format!("Only version {VERSION} is spoken here.")));
     }
     let content = read(std::mem::take(request.body_mut())).await?;
-    let client = identify(state, request, &content.bytes)?;
+    let client = match request.headers().get(header::KEY).and_then(|id| id.to_str().ok()) {
+        // Whoever carries out half an order has not looked at its signature either.
+        Some(id) if content.broke_off && state.makes(defect::HALF_BODY) => Client(id.into()),
+        _ => identify(state, request, &content.bytes)?,
+    };
     if content.broke_off && !state.makes(defect::HALF_BODY) {
         return Err(Failure::new("malformed", "The body broke off."));
     }

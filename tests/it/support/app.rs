@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use obole::app::directory::{self, CampaignEntry, PayeeEntry, PayeeHandle};
 use obole::app::ledger::Ledger;
 use obole::app::{App, CodeSecret, Parts, enrol};
+use obole::bank::Bank;
 use obole::bank::fake::{ConsentId, FakeBank, FakeConnection, Settings};
 use obole::clock::{Clock, ManualClock, Timestamp};
 use obole::entropy::SeededEntropy;
@@ -33,6 +34,8 @@ pub(crate) struct World {
     pub(crate) bank: Arc<FakeBank>,
     pub(crate) clock: Arc<ManualClock>,
     bot: Person,
+    /// The way to the bank, if it is not the direct one.
+    connection: std::sync::OnceLock<Arc<dyn Bank>>,
     seed: std::sync::atomic::AtomicU64,
 }
 
@@ -42,7 +45,12 @@ impl World {
         let town = Arc::new(Town::in_memory(Limits::default(), Arc::new(SeededEntropy::new(1))));
         let bot = town.join("obole", "Obole", true, clock.now()).unwrap();
         let bank = Arc::new(FakeBank::in_memory(Settings::default(), clock.clone(), Arc::new(SeededEntropy::new(2))));
-        Arc::new(World { town, bank, clock, bot, seed: 100.into() })
+        Arc::new(World { town, bank, clock, bot, connection: std::sync::OnceLock::new(), seed: 100.into() })
+    }
+
+    /// Applications in this world speak to the bank through this adapter.
+    pub(crate) fn is_reached_by(&self, bank: Arc<dyn Bank>) {
+        assert!(self.connection.set(bank).is_ok());
     }
 
     pub(crate) fn person(&self, name: &str) -> Person {
@@ -95,8 +103,12 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(engine: Engine, policy: Policy) -> Option<Self> {
+        TestApp::start_in(World::new(), engine, policy).await
+    }
+
+    /// An application in this world, which is new.
+    pub(crate) async fn start_in(world: Arc<World>, engine: Engine, policy: Policy) -> Option<Self> {
         let database = Database::fresh(engine).await?;
-        let world = World::new();
         for (name, opening) in [("croixrouge", 0), ("bob", 10_000), ("wateraid", 0)] {
             world.person(name);
             world.bank.open_account(name, name, Money::new(opening, Currency::EUR)).unwrap();
@@ -368,12 +380,13 @@ fn standing(order: &Order) -> &'static str {
 async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<App>, Serving) {
     let store = Store::open(location, Ground::Sandbox).await.unwrap();
     let town = TownConnection::new(world.town.clone(), world.clock.clone(), PlatformName::from(TOWN), world.bot.id, &[]).unwrap();
-    let bank = FakeConnection::new(BankName::from(BANK), world.bank.clone());
+    let direct = || Arc::new(FakeConnection::new(BankName::from(BANK), world.bank.clone()));
+    let bank: Arc<dyn Bank> = world.connection.get().cloned().unwrap_or_else(|| direct());
     let seed = world.seed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let app = App::new(Parts {
         store,
         platforms: vec![Arc::new(town)],
-        banks: vec![(Arc::new(bank), NonZeroU32::new(10_000).unwrap())],
+        banks: vec![(bank, NonZeroU32::new(10_000).unwrap())],
         clock: world.clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),
         policy,
