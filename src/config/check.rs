@@ -7,12 +7,12 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use url::Url;
 
 use super::reader::{Form, Noted, Outcome, Place, Reader, Section};
-use super::settlement;
 use super::sections::{
     BankSection, BerlinGroupProduct, BerlinGroupSection, CampaignSection, Config, MastodonSection, OperatorsSection,
     PayeeIdentitySection, PayeeSection, PlatformSection, ReconcileSection, ScreeningSection, SecretsSection, StoreSection,
     WebSection,
 };
+use super::settlement;
 use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};

@@ -85,7 +85,8 @@ impl Kit {
                 Some(why) => Err(why),
             },
             (200, None) => {
-                let why = serde_json::from_slice::<Capabilities>(&reply.body).err().map_or_else(String::new, |error| error.to_string());
+                let why =
+                    serde_json::from_slice::<Capabilities>(&reply.body).err().map_or_else(String::new, |error| error.to_string());
                 Err(format!("/capabilities is not the protocol's document: {why}"))
             }
             (status, _) => Err(format!("/capabilities answered {status} to a request without authentication")),
@@ -113,7 +114,10 @@ impl Kit {
         };
         if let Some(path) = kit.ground.clock.clone() {
             let reply = kit.wire.send("C0", Method::GET, &path, b"", Manner { signer: kit.key.as_ref(), ..plain }).await;
-            let face: ClockFace = reply.ok().and_then(|reply| reply.read()).with_context(|| format!("the test clock {path} does not say what it shows"))?;
+            let face: ClockFace = reply
+                .ok()
+                .and_then(|reply| reply.read())
+                .with_context(|| format!("the test clock {path} does not say what it shows"))?;
             kit.set_ahead(face.now);
         }
         Ok(kit)
@@ -362,7 +366,11 @@ impl<'a> Hand<'a> {
         let Some(problem) = reply.problem() else { fail!("{what}: {} without an error body of the protocol", reply.status) };
         ensure!(problem.code == code, "{what}: expected the code {code}, and it is {}", problem.code);
         let known = crate::bank::settlement::openapi::ApiError::named(code);
-        ensure!(known.is_none_or(|error| error.class == problem.class), "{what}: the class of {code} is another: {}", reply.shortly());
+        ensure!(
+            known.is_none_or(|error| error.class == problem.class),
+            "{what}: the class of {code} is another: {}",
+            reply.shortly()
+        );
         Ok(())
     }
 }

@@ -163,7 +163,13 @@ impl Report {
 
 /// A check in a line.
 pub fn line(check: &CheckReport) -> String {
-    let head = format!("{:<4}{:<13}{:>6}  {}", check.id, check.outcome.word(), format!("{:.1}s", f64::from(u32::try_from(check.milliseconds).unwrap_or(u32::MAX)) / 1000.0), check.title);
+    let head = format!(
+        "{:<4}{:<13}{:>6}  {}",
+        check.id,
+        check.outcome.word(),
+        format!("{:.1}s", f64::from(u32::try_from(check.milliseconds).unwrap_or(u32::MAX)) / 1000.0),
+        check.title
+    );
     match check.outcome.why() {
         "" => head,
         why => format!("{head}\n{:25}{why}", ""),
@@ -198,7 +204,8 @@ mod tests {
 
     #[test]
     fn the_three_forms_tell_failed_from_not_declared_and_not_tried() {
-        let check = |id: &str, outcome| CheckReport { id: id.to_owned(), title: "a <title>".to_owned(), outcome, milliseconds: 1_234 };
+        let check =
+            |id: &str, outcome| CheckReport { id: id.to_owned(), title: "a <title>".to_owned(), outcome, milliseconds: 1_234 };
         let report = Report {
             url: "http://127.0.0.1:8090/".to_owned(),
             backend: "Bank & Sons".to_owned(),
@@ -215,8 +222,25 @@ mod tests {
             exchanges: Vec::new(),
         };
         assert!(!report.is_green());
-        insta::assert_snapshot!(report.text(), @"");
-        insta::assert_snapshot!(report.junit(), @"");
+        let text = report.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.first(), Some(&"C1  passed         1.2s  a <title>"));
+        assert_eq!(lines.get(1), Some(&"C2  FAILED         1.2s  a <title>"));
+        assert_eq!(lines.get(2).map(|line| line.trim()), Some("twice \"booked\""));
+        assert!(text.contains("C19 not declared   1.2s") && text.contains("C10 not tried      1.2s"), "{text}");
+        let sum = "Bank & Sons at http://127.0.0.1:8090/: 1 passed, 1 failed, 1 not declared, 1 not tried. \
+                   0 exchanges in 2.0 s, protocol 1.0, seed 7.";
+        assert_eq!(lines.last(), Some(&sum));
+        let junit = report.junit();
+        for part in [
+            "tests=\"4\" failures=\"1\" skipped=\"2\"",
+            "name=\"C1 a &lt;title&gt;\" time=\"1.234\"/>",
+            "<failure message=\"twice &quot;booked&quot;\"/>",
+            "<skipped message=\"not declared: payee_verification\"/>",
+            "value=\"Bank &amp; Sons\"",
+        ] {
+            assert!(junit.contains(part), "{part} is not in {junit}");
+        }
         assert_eq!(serde_json::from_str::<Report>(&report.json().unwrap()).unwrap(), report);
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
@@ -179,8 +179,11 @@ impl Wire {
                 (Some(proxy), client)
             }
         };
-        let mut request =
-            client.request(method, url).timeout(manner.timeout).header(ACCEPT, "application/json").header(header::VERSION, manner.version);
+        let mut request = client
+            .request(method, url)
+            .timeout(manner.timeout)
+            .header(ACCEPT, "application/json")
+            .header(header::VERSION, manner.version);
         if let Some((key, signature)) = signed {
             request = request
                 .header(header::KEY, &key.id)

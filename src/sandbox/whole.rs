@@ -157,7 +157,8 @@ pub struct Connecting<'a> {
 
 /// Connects an Obole to a town and a bank that are being served, through the adapters that production uses.
 pub async fn connect(parts: Connecting<'_>) -> anyhow::Result<Arc<App>> {
-    let Connecting { store, sandbox, bank_api, seeded, statuses, calls_per_second, policy, secret, public_url, clock, entropy } = parts;
+    let Connecting { store, sandbox, bank_api, seeded, statuses, calls_per_second, policy, secret, public_url, clock, entropy } =
+        parts;
     let mastodon = MastodonConfig {
         send_windows: vec![SendWindow { limit: statuses.limit, period_seconds: statuses.period_seconds.into() }],
         from_beginning: true,

@@ -61,7 +61,16 @@ const ADAPTERS: [(&str, &[&str]); 5] = [
     ("bank::berlin_group", &["cli/run.rs", "sandbox/whole.rs"]),
     (
         "bank::settlement",
-        &["cli/run.rs", "cli/bank.rs", "cli/sandbox.rs", "config/settlement.rs", "conformance/", "sandbox/settlement/", "sandbox/whole.rs", "web/settlement/"],
+        &[
+            "cli/run.rs",
+            "cli/bank.rs",
+            "cli/sandbox.rs",
+            "config/settlement.rs",
+            "conformance/",
+            "sandbox/settlement/",
+            "sandbox/whole.rs",
+            "web/settlement/",
+        ],
     ),
     ("platform::fake", &["sandbox/town/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/", "bench/growth/"]),
     ("bank::fake", &["sandbox/bank/", "sandbox/settlement/", "sandbox/whole.rs", "simulate/", "bench/lifecycle/"]),

@@ -124,8 +124,7 @@ impl SettlementApi {
         if answer.status != 200 {
             return Err(ask_again(Ok(answer)));
         }
-        let declared: capabilities::Capabilities =
-            answer.read().ok_or_else(|| soon("the bank's capabilities cannot be read"))?;
+        let declared: capabilities::Capabilities = answer.read().ok_or_else(|| soon("the bank's capabilities cannot be read"))?;
         if let Some(why) = declared.hindrance() {
             return Err(TryAgain::Credentials { why: format!("the backend cannot be used: {why}") });
         }
@@ -256,12 +255,8 @@ impl Bank for SettlementApi {
         if let Err(again) = self.learn().await {
             return Submission::NotTaken(again);
         }
-        let ours = Ours {
-            key: &payment.key,
-            amount: payment.amount,
-            debtor: &payment.debtor.iban,
-            creditor: &payment.creditor_iban,
-        };
+        let ours =
+            Ours { key: &payment.key, amount: payment.amount, debtor: &payment.debtor.iban, creditor: &payment.creditor_iban };
         let url = self.url(&["payments", payment.key.as_str()]);
         let attempt = match Call::with(Method::PUT, url, &order) {
             Ok(call) => self.make(call).await,
@@ -274,8 +269,7 @@ impl Bank for SettlementApi {
         crash_point!("look_up.before_call", return Err(no_answer()));
         let declared = self.learn().await?;
         let never = self.never(declared, query.submitted_at);
-        let ours =
-            Ours { key: &query.key, amount: query.amount, debtor: &query.debtor.iban, creditor: &query.creditor_iban };
+        let ours = Ours { key: &query.key, amount: query.amount, debtor: &query.debtor.iban, creditor: &query.creditor_iban };
         let attempt = self.make(Call::get(self.url(&["payments", query.key.as_str()]))).await;
         crash_point!("look_up.answered", return Err(no_answer()));
         verdict::of_look_up(attempt, ours, never)
@@ -297,8 +291,7 @@ impl Bank for SettlementApi {
             return Err(TryAgain::Credentials { why: "the backend declares no account links".to_owned() });
         }
         let wish = LinkWish { return_url: return_url.to_owned() };
-        let call =
-            Call::with(Method::POST, self.url(&["account-links"]), &wish).map_err(|failed| ask_again(Err(failed)))?;
+        let call = Call::with(Method::POST, self.url(&["account-links"]), &wish).map_err(|failed| ask_again(Err(failed)))?;
         let answer = self.make(call).await.map_err(|failed| ask_again(Err(failed)))?;
         if !matches!(answer.status, 200 | 201) {
             return Err(ask_again(Ok(answer)));
@@ -323,7 +316,11 @@ impl Bank for SettlementApi {
         }
         let link: AccountLink = answer.read().ok_or_else(|| soon("the bank's answer cannot be read"))?;
         let account = |account: wire::LinkedAccount| {
-            Some(ConsentedAccount { iban: account.iban.parse().ok()?, name: account.name, currency: account.currency.parse().ok()? })
+            Some(ConsentedAccount {
+                iban: account.iban.parse().ok()?,
+                name: account.name,
+                currency: account.currency.parse().ok()?,
+            })
         };
         match link.state.as_str() {
             "pending" => Ok(ConsentStanding::Pending),

@@ -28,7 +28,8 @@ pub(super) async fn strangers(hand: &Hand<'_>) -> Trial {
     hand.is_error(&reply, 404, "payment_not_found", "another client's payment")?;
     if hand.kit.capabilities()?.cancel {
         let reply = hand.send(Method::POST, &format!("{path}/cancel"), b"", as_second).await;
-        let leaked = reply.ok().and_then(|reply| reply.read::<serde_json::Value>()).is_some_and(|told| told.get("amount").is_some());
+        let leaked =
+            reply.ok().and_then(|reply| reply.read::<serde_json::Value>()).is_some_and(|told| told.get("amount").is_some());
         ensure!(!leaked, "another client's cancellation is answered with our payment");
     }
     let ended = hand.at_end(&order).await?;
@@ -58,7 +59,11 @@ pub(super) async fn payees(hand: &Hand<'_>) -> Trial {
         let Some(answer) = reply.read::<PayeeAnswer>() else { fail!("the answer about a payee cannot be read") };
         ensure!(answer.result == question.result, "{:?}: {} instead of {}", question.name, answer.result, question.result);
         let named = answer.name.as_deref().is_some_and(|name| !name.is_empty());
-        ensure!((answer.result == "close_match") == named, "{}: the true name is told with close_match, and only then", answer.result);
+        ensure!(
+            (answer.result == "close_match") == named,
+            "{}: the true name is told with close_match, and only then",
+            answer.result
+        );
     }
     let reply = hand.ask(Method::POST, "/payee-verifications", br#"{"iban":"FR00","name":"x"}"#).await?;
     hand.is_error(&reply, 422, "invalid", "a question about an account number that is none")

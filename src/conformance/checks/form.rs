@@ -120,12 +120,7 @@ pub(super) async fn malformed(hand: &Hand<'_>) -> Trial {
     let right = hand.order(&hand.fresh_id(), &hand.amount())?;
     let id = right["id"].as_str().unwrap_or_default().to_owned();
     let address = format!("/payments/{id}");
-    for (what, body) in [
-        ("no JSON", "{\"id\": "),
-        ("two documents", "{} {}"),
-        ("a bare word", "pay"),
-        ("an empty body", ""),
-    ] {
+    for (what, body) in [("no JSON", "{\"id\": "), ("two documents", "{} {}"), ("a bare word", "pay"), ("an empty body", "")] {
         let reply = hand.ask(Method::PUT, &address, body.as_bytes()).await?;
         let typed = reply.problem().is_some_and(|problem| problem.class == ErrorClass::Refused);
         let fits = matches!(reply.status, 400 | 415 | 422) && typed;
@@ -135,7 +130,8 @@ pub(super) async fn malformed(hand: &Hand<'_>) -> Trial {
         let reply = hand.ask(Method::PUT, &address, body.to_string().as_bytes()).await?;
         hand.is_error(&reply, 422, "invalid", what)?;
         let fields = reply.problem().map(|problem| problem.fields).unwrap_or_default();
-        let points = path.is_none_or(|path| fields.iter().any(|field| field.path == path || field.path.starts_with(&format!("{path}/"))));
+        let points =
+            path.is_none_or(|path| fields.iter().any(|field| field.path == path || field.path.starts_with(&format!("{path}/"))));
         let named: Vec<&str> = fields.iter().map(|field| field.path.as_str()).collect();
         ensure!(points, "{what}: `fields` names {named:?} and not {}", path.unwrap_or_default());
     }

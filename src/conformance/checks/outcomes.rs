@@ -19,7 +19,12 @@ pub(super) async fn to_the_end(hand: &Hand<'_>) -> Trial {
     let first = hand.taken(&order).await?;
     let ended = hand.at_end(&order).await?;
     follows(&first, &ended)?;
-    ensure!(ended.state() == Some(State::Settled), "a payment of {} that nothing stands in the way of is {}", hand.amount(), ended.state);
+    ensure!(
+        ended.state() == Some(State::Settled),
+        "a payment of {} that nothing stands in the way of is {}",
+        hand.amount(),
+        ended.state
+    );
     for _ in 0..LOOKS {
         tokio::time::sleep(GLANCE).await;
         follows(&ended, &hand.found(&order).await?)?;
@@ -134,7 +139,10 @@ pub(super) async fn cancelled(hand: &Hand<'_>) -> Trial {
         for _ in 0..2 {
             let reply = cancel(&order).await?;
             ensure!(reply.status == 200, "a payment that waits for the payer cannot be taken back: {}", reply.shortly());
-            ensure!(hand.about(&order, &reply)?.state() == Some(State::Cancelled), "a cancellation was answered with another state");
+            ensure!(
+                hand.about(&order, &reply)?.state() == Some(State::Cancelled),
+                "a cancellation was answered with another state"
+            );
         }
         hand.booked_once(&hand.found(&order).await?).await?;
     }

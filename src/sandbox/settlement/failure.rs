@@ -79,8 +79,7 @@ impl From<serde_json::Error> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let (status, class) =
-            ApiError::named(self.code).map_or((500, ErrorClass::Unknown), |error| (error.status, error.class));
+        let (status, class) = ApiError::named(self.code).map_or((500, ErrorClass::Unknown), |error| (error.status, error.class));
         let versions = if self.code == "unsupported_version" { vec![VERSION.to_owned()] } else { Vec::new() };
         let error = Problem {
             class: self.class.unwrap_or(class),

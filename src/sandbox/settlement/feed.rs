@@ -70,8 +70,7 @@ pub(super) async fn put_webhook(
 ) -> Result<StatusCode, Failure> {
     serde_json::from_slice::<serde_json::Value>(&content.bytes)
         .map_err(|error| Failure::new("malformed", format!("No JSON: {error}")))?;
-    let webhook: Webhook =
-        serde_json::from_slice(&content.bytes).map_err(|error| Failure::field("", error.to_string()))?;
+    let webhook: Webhook = serde_json::from_slice(&content.bytes).map_err(|error| Failure::field("", error.to_string()))?;
     let mut wrong = Vec::new();
     let mut note = |path: String, message: String| wrong.push(WrongField { path, message });
     if !url::Url::parse(&webhook.url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {

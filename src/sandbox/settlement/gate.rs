@@ -31,14 +31,22 @@ const ANYBODY: &str = "anybody";
 
 /// Lets a request through to its handler, with who sent it and what is in it.
 pub(super) async fn pass(Extract(state): Extract<Shared>, mut request: Request, next: Next) -> Response {
-    match check(&state, &mut request).await {
-        Ok((client, content)) => {
-            request.extensions_mut().insert(client);
-            request.extensions_mut().insert(content);
-            next.run(request).await
+    let half = state.makes(defect::HALF_BODY);
+    let served = async move {
+        match check(&state, &mut request).await {
+            Ok((client, content)) => {
+                request.extensions_mut().insert(client);
+                request.extensions_mut().insert(content);
+                next.run(request).await
+            }
+            Err(failure) => failure.into_response(),
         }
-        Err(failure) => failure.into_response(),
+    };
+    // What breaks off ends with its connection, unless somebody goes on without it.
+    if half {
+        return tokio::spawn(served).await.unwrap_or_else(|error| Failure::internal(error).into_response());
     }
+    served.await
 }
 
 async fn check(state: &State, request: &mut Request) -> Result<(Client, Content), Failure> {

@@ -63,7 +63,7 @@ async fn take(state: &State, client: &str, id: &str, content: &Content) -> Answe
     admit(state, &mut register, &order, struck, now)?;
     if state.makes(defect::RACE) {
         drop(register);
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        tokio::time::sleep(LATER).await;
         register = state.register.lock().await;
     }
     let plan = match struck {
@@ -329,9 +329,8 @@ fn standing(state: &State, row: &Row, payment: &Payment) -> (Standing, Option<St
 /// What the entry that gave it back says.
 fn returned_because(state: &State, payment: &Payment) -> String {
     let entries = state.bank.entries(&payment.instruction.debtor, crate::bank::fake::Days::default(), 0, usize::MAX);
-    let is_return = |entry: &&crate::bank::fake::Entry| {
-        entry.kind == MovementKind::Return && entry.payment.as_ref() == Some(&payment.id)
-    };
+    let is_return =
+        |entry: &&crate::bank::fake::Entry| entry.kind == MovementKind::Return && entry.payment.as_ref() == Some(&payment.id);
     let text = entries.ok().and_then(|(entries, _)| entries.iter().find(is_return).and_then(|entry| entry.remittance.clone()));
     text.and_then(|text| text.strip_prefix("RETURN ").map(str::to_owned)).unwrap_or_else(|| "NARR".to_owned())
 }
@@ -356,11 +355,11 @@ pub(super) async fn catch_up(state: &State, register: &mut Register) -> Result<(
                     let _ = state.bank.answer(authorisation, false, None);
                 }
             }
-            Some(Plan::Return { reason, at }) if *at <= now && payment.status == Status::Acsc && !payment.returned => {
-                // Seen as settled first: whoever asks in between has to.
-                if row.state() == Standing::Settled {
-                    let _ = state.bank.give_back(&id, &BankReason(reason.clone()));
-                }
+            // Seen as settled first: whoever asks in between has to.
+            Some(Plan::Return { reason, at })
+                if *at <= now && payment.status == Status::Acsc && !payment.returned && row.state() == Standing::Settled =>
+            {
+                let _ = state.bank.give_back(&id, &BankReason(reason.clone()));
             }
             _ => {}
         }

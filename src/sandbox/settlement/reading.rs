@@ -164,10 +164,7 @@ pub(super) async fn link_account(
 }
 
 /// `GET /account-links/{link}`
-pub(super) async fn account_link(
-    Extract(state): Extract<Shared>,
-    Path(link): Path<String>,
-) -> Result<Json<AccountLink>, Failure> {
+pub(super) async fn account_link(Extract(state): Extract<Shared>, Path(link): Path<String>) -> Result<Json<AccountLink>, Failure> {
     let Ok(consent) = state.bank.consent(&ConsentId(link)) else {
         return Err(Failure::new("link_not_found", "There is no account link under this id."));
     };

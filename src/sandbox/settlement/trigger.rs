@@ -65,11 +65,7 @@ pub(super) fn capabilities(state: &State) -> Capabilities {
         versions: vec![VERSION.to_owned()],
         name: "Obole reference backend".to_owned(),
         products: vec!["sct_inst".to_owned()],
-        currencies: vec![CurrencyRange {
-            code: "EUR".to_owned(),
-            min: order::SMALLEST.to_owned(),
-            max: order::LARGEST.to_owned(),
-        }],
+        currencies: vec![CurrencyRange { code: "EUR".to_owned(), min: order::SMALLEST.to_owned(), max: order::LARGEST.to_owned() }],
         authentication: vec![if state.clients.is_empty() { "none" } else { "hmac" }.to_owned()],
         key_retention_seconds: Some(RETENTION_SECONDS),
         longest_validity_seconds: LONGEST_VALIDITY_SECONDS,

@@ -64,9 +64,10 @@ fn begin(words: &Words) -> Markup {
 
 fn addresses(words: &Words, api: &Value) -> Markup {
     let paths = api["paths"].as_object();
-    let operations = paths.into_iter().flatten().flat_map(|(path, operations)| {
-        METHODS.into_iter().filter_map(move |method| Some((path, method, operations.get(method)?)))
-    });
+    let operations = paths
+        .into_iter()
+        .flatten()
+        .flat_map(|(path, operations)| METHODS.into_iter().filter_map(move |method| Some((path, method, operations.get(method)?))));
     html! {
         dl {
             @for (path, method, operation) in operations {

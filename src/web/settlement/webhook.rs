@@ -32,7 +32,9 @@ pub struct BankWebhook {
 impl BankWebhook {
     /// A webhook at this path, by one secret or, while it is replaced, two.
     pub fn new(path: String, bank: BankName, secrets: &[SecretString]) -> anyhow::Result<Self> {
-        let read = |secret: &SecretString| WebhookSecret::parse(secret.expose_secret()).map_err(|why| anyhow::anyhow!("the webhook secret {why}"));
+        let read = |secret: &SecretString| {
+            WebhookSecret::parse(secret.expose_secret()).map_err(|why| anyhow::anyhow!("the webhook secret {why}"))
+        };
         Ok(BankWebhook { path, bank, secrets: secrets.iter().map(read).collect::<anyhow::Result<_>>()? })
     }
 }

@@ -83,7 +83,8 @@ async fn not_found_is_never_only_after_the_order_has_run_out() {
 async fn the_payer_goes_to_the_banks_page_where_the_bank_wants_that() {
     let place = place().await;
     let payment = place.payment(4_000);
-    let Submission::Taken { status: BankStatus::Received, authorise_at: Some(page), .. } = place.adapter.submit(&payment).await else {
+    let Submission::Taken { status: BankStatus::Received, authorise_at: Some(page), .. } = place.adapter.submit(&payment).await
+    else {
         panic!("not taken")
     };
     let authorisation = AuthorisationId(page.rsplit('/').next().unwrap().to_owned());
@@ -143,7 +144,10 @@ async fn a_backend_that_cannot_be_used_is_given_no_payment() {
         assert_eq!(server.received_requests().await.unwrap().len(), 1, "{key}");
     }
     let outside = Settings::at("https://bank.example/".parse().unwrap());
-    assert!(SettlementApi::new("bank".into(), outside, place.clock.clone()).is_err(), "nobody is asked in the open without signing");
+    assert!(
+        SettlementApi::new("bank".into(), outside, place.clock.clone()).is_err(),
+        "nobody is asked in the open without signing"
+    );
 }
 
 #[test]
@@ -152,11 +156,14 @@ fn the_example_configuration_has_a_settlement_backend_that_is_read() {
     let example = include_str!("../../../obole.example.toml");
     let (before, rest) = example.split_once("# [banks.own]\n").unwrap();
     let (section, after) = rest.split_once("\n\n").unwrap();
-    let shown: Vec<&str> = section.lines().map(|line| line.strip_prefix("# ").unwrap()).filter(|line| line.contains(" = ")).collect();
+    let shown: Vec<&str> =
+        section.lines().map(|line| line.strip_prefix("# ").unwrap()).filter(|line| line.contains(" = ")).collect();
     let text = format!("{before}[banks.own]\n{}\n\n{after}", shown.join("\n"));
-    for (file, variable) in
-        [("secret_file", "SECRET"), ("webhook_secret_file", "WEBHOOK_SECRET"), ("webhook_secret_previous_file", "WEBHOOK_SECRET_PREVIOUS")]
-    {
+    for (file, variable) in [
+        ("secret_file", "SECRET"),
+        ("webhook_secret_file", "WEBHOOK_SECRET"),
+        ("webhook_secret_previous_file", "WEBHOOK_SECRET_PREVIOUS"),
+    ] {
         assert!(text.contains(&format!("\n{file} = ")), "{file} {variable}");
     }
     let secret = format!("whsec_{}", "QUJD".repeat(11));
@@ -170,7 +177,10 @@ fn the_example_configuration_has_a_settlement_backend_that_is_read() {
     let environment: Environment = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let config = Config::read("obole.toml", &text, std::path::Path::new("/nowhere"), &environment).unwrap();
     let BankSection::Settlement(section) = &config.banks[&"own".into()] else { panic!("another kind") };
-    assert_eq!(section.webhook.as_ref().map(|webhook| (webhook.path.as_str(), webhook.secrets.len())), Some(("/settlement/events/own", 2)));
+    assert_eq!(
+        section.webhook.as_ref().map(|webhook| (webhook.path.as_str(), webhook.secrets.len())),
+        Some(("/settlement/events/own", 2))
+    );
     assert!(section.key.is_some() && !format!("{section:?}").contains("0123456789abcdef"), "secrets print nothing");
     let wrong = text.replace("webhook_path = \"/settlement/events/own\"", "webhook_path = \"/enrol\"");
     assert!(Config::read("obole.toml", &wrong, std::path::Path::new("/nowhere"), &environment).is_err());
