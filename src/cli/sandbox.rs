@@ -8,7 +8,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeArgs;
-use crate::bank::fake::{FakeBank, Settings};
 use crate::bank::settlement::sign::RequestKey;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
@@ -17,7 +16,7 @@ use crate::order::Policy;
 use crate::sandbox::bank::files::{FilesPeer, serve_mandates};
 use crate::sandbox::listen;
 use crate::sandbox::settlement::defect::{self, Defect};
-use crate::sandbox::settlement::{ReferenceBackend, TestClock, serve as serve_backend};
+use crate::sandbox::settlement::{ReferenceBackend, TestClock, open_books, serve as serve_backend};
 use crate::sandbox::whole::{self, BankApi, Limits, Setup, Whole};
 use crate::telemetry::{self, LogArgs};
 use crate::terminal::{asked_to_stop, complain, say};
@@ -221,9 +220,6 @@ async fn serve_bank(args: PartArgs) -> anyhow::Result<()> {
     running.task.await.context("the sandbox bank")?
 }
 
-/// From acceptance to booking at the reference backend: long enough to see a payment under way, short enough to wait for.
-const EXECUTION_MS: u64 = 300;
-
 /// What the reference backend is to be, read from the command line.
 struct Reference {
     state: Option<PathBuf>,
@@ -254,16 +250,9 @@ async fn serve_reference(reference: Reference) -> anyhow::Result<()> {
     let Reference { state, clients, defect, listen } = reference;
     let shutdown = CancellationToken::new();
     let clock = TestClock::over(Arc::new(SystemClock));
-    let settings = Settings { execution_delay_ms: EXECUTION_MS, ..Settings::default() };
-    let bank = match &state {
-        None => FakeBank::in_memory(settings, clock.clone(), Arc::new(SystemEntropy)),
-        Some(file) => {
-            let books = PathBuf::from(format!("{}.books", file.display()));
-            FakeBank::open(&books, settings, clock.clone(), Arc::new(SystemEntropy)).context("the reference backend's books")?
-        }
-    };
+    let bank = open_books(state.as_deref(), clock.clone())?;
     let backend = ReferenceBackend {
-        bank: Arc::new(bank),
+        bank,
         clock,
         wall: Arc::new(SystemClock),
         state,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::Exchange;
+pub use super::wire::Exchange;
 use crate::clock::Timestamp;
 
 /// What came of a check.
@@ -222,8 +222,25 @@ mod tests {
             exchanges: Vec::new(),
         };
         assert!(!report.is_green());
-        insta::assert_snapshot!(report.text(), @"");
-        insta::assert_snapshot!(report.junit(), @"");
+        let text = report.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.first(), Some(&"C1  passed         1.2s  a <title>"));
+        assert_eq!(lines.get(1), Some(&"C2  FAILED         1.2s  a <title>"));
+        assert_eq!(lines.get(2).map(|line| line.trim()), Some("twice \"booked\""));
+        assert!(text.contains("C19 not declared   1.2s") && text.contains("C10 not tried      1.2s"), "{text}");
+        let sum = "Bank & Sons at http://127.0.0.1:8090/: 1 passed, 1 failed, 1 not declared, 1 not tried. \
+                   0 exchanges in 2.0 s, protocol 1.0, seed 7.";
+        assert_eq!(lines.last(), Some(&sum));
+        let junit = report.junit();
+        for part in [
+            "tests=\"4\" failures=\"1\" skipped=\"2\"",
+            "name=\"C1 a &lt;title&gt;\" time=\"1.234\"/>",
+            "<failure message=\"twice &quot;booked&quot;\"/>",
+            "<skipped message=\"not declared: payee_verification\"/>",
+            "value=\"Bank &amp; Sons\"",
+        ] {
+            assert!(junit.contains(part), "{part} is not in {junit}");
+        }
         assert_eq!(serde_json::from_str::<Report>(&report.json().unwrap()).unwrap(), report);
     }
 }

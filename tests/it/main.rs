@@ -40,6 +40,8 @@ mod reconcile;
 #[cfg(feature = "service")]
 mod replay;
 #[cfg(feature = "service")]
+mod settlement;
+#[cfg(feature = "service")]
 mod story;
 #[cfg(feature = "service")]
 mod support;

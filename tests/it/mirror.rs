@@ -79,8 +79,8 @@ async fn before_a_hostile_bank(engine: Engine) {
     .await
     .unwrap();
     let hostile = Hostile::before(&format!("http://{}", running.addresses[0]), 11).await;
-    let bank = berlin_group(&hostile.url, &world);
-    let Some(story) = TestApp::start_before(engine, wide(), world, bank).await else { return };
+    world.is_reached_by(berlin_group(&hostile.url, &world));
+    let Some(story) = TestApp::start_in(world, engine, wide()).await else { return };
     let payers: Vec<String> = (0..PAYERS).map(|who| format!("payer{who}")).collect();
     for payer in &payers {
         story.world.bank.open_account(payer, payer, Money::new(100_000_000, Currency::EUR)).unwrap();

@@ -170,8 +170,8 @@ mod tests {
     fn a_request_is_signed_by_a_fixed_recipe() {
         let key = RequestKey::parse("shop-1:0123456789abcdef01234567").unwrap();
         let signature = key.sign("PUT", "/payments/a1", b"{}", now());
-        // From: printf 'obole-request-v1\nPUT\n/payments/a1\n1795255200\n<sha256 of {}>' | openssl dgst -sha256 -hmac …
-        insta::assert_snapshot!(signature, @"");
+        // As another program makes it: printf 'obole-request-v1\nPUT\n/payments/a1\n%s\n<sha256 of {}>' | openssl dgst -sha256 -hmac …
+        assert_eq!(signature, "7e034aa36426860684af6ee72fb19cf99f27ff9ca056fad31cc9ea9ceec4440b");
         let second = now().as_second();
         assert!(key.has_signed("PUT", "/payments/a1", b"{}", second, &signature));
         for (method, path, body, second) in [

@@ -113,12 +113,12 @@ pub(super) async fn answer_cut(hand: &Hand<'_>) -> Trial {
 
 /// C6: the order breaks off at several places. It is taken whole (never, for it never came whole) or not at all.
 pub(super) async fn request_cut(hand: &Hand<'_>) -> Trial {
-    let template = hand.order(&hand.fresh_id(), &hand.amount())?;
-    let length = template.to_string().len();
     // The seed moves the places a little, so that another run cuts elsewhere.
     let shift = usize::try_from(hand.kit.seed % 7).unwrap_or(0);
-    for cut in [1, length / 4, length / 2 + shift, length * 3 / 4 + shift, length * 9 / 10, length - 1] {
+    for hundredths in [0, 25, 50, 75, 90, 100] {
         let order = hand.order(&hand.fresh_id(), &hand.amount())?;
+        let length = order.to_string().len();
+        let cut = (length * hundredths / 100 + shift).clamp(1, length - 1);
         let manner = Manner { cut_at: Some(cut), timeout: Duration::from_secs(2), ..hand.plainly() };
         if let Ok(reply) = hand.put_so(&order, manner).await {
             ensure!(reply.status >= 400, "an order of which {cut} of {length} bytes came was answered with {}", reply.shortly());
@@ -126,7 +126,7 @@ pub(super) async fn request_cut(hand: &Hand<'_>) -> Trial {
         tokio::time::sleep(BREATH).await;
         hand.nothing_moved(order["id"].as_str().unwrap_or_default()).await?;
         // And it is no hindrance to the whole one.
-        if cut == length - 1 {
+        if hundredths == 100 {
             hand.taken(&order).await?;
             hand.booked_once(&hand.at_end(&order).await?).await?;
         }

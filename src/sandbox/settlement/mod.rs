@@ -23,7 +23,7 @@ mod register;
 mod trigger;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,9 +38,10 @@ use self::defect::Defect;
 use self::failure::Failure;
 use self::register::Register;
 use super::listen::listen;
-use crate::bank::fake::{Account, FakeBank};
+use crate::bank::fake::{Account, FakeBank, Settings};
 use crate::bank::settlement::sign::RequestKey;
 use crate::clock::{Clock, Timestamp, later};
+use crate::entropy::SystemEntropy;
 use crate::money::{Currency, Money};
 
 /// What to serve, and where.
@@ -128,10 +129,23 @@ struct Ground {
 
 /// How often it looks whether something has happened by itself, and whether something is to be pushed.
 const TICK: Duration = Duration::from_millis(40);
+/// From acceptance to booking: long enough to see a payment under way, short enough to wait for.
+const EXECUTION_MS: u64 = 300;
 /// How long open connections may finish after the shutdown was asked for.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// What the kit's payer has: enough for many runs of the kit.
 const FORTUNE: Money = Money::new(100_000_000, Currency::EUR);
+
+/// The bank behind a backend: with a file for its orders, its books are beside it in `FILE.books`.
+pub fn open_books(state: Option<&Path>, clock: Arc<TestClock>) -> anyhow::Result<Arc<FakeBank>> {
+    let settings = Settings { execution_delay_ms: EXECUTION_MS, ..Settings::default() };
+    let entropy = Arc::new(SystemEntropy);
+    let Some(file) = state else { return Ok(Arc::new(FakeBank::in_memory(settings, clock, entropy))) };
+    let mut books = file.as_os_str().to_owned();
+    books.push(".books");
+    let bank = FakeBank::open(Path::new(&books), settings, clock, entropy).context("the reference backend's books")?;
+    Ok(Arc::new(bank))
+}
 
 /// Listens, and serves in the background until the shutdown is asked for.
 pub async fn serve(backend: ReferenceBackend) -> anyhow::Result<Running> {

@@ -63,7 +63,7 @@ async fn take(state: &State, client: &str, id: &str, content: &Content) -> Answe
     admit(state, &mut register, &order, struck, now)?;
     if state.makes(defect::RACE) {
         drop(register);
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        tokio::time::sleep(LATER).await;
         register = state.register.lock().await;
     }
     let plan = match struck {
@@ -355,11 +355,11 @@ pub(super) async fn catch_up(state: &State, register: &mut Register) -> Result<(
                     let _ = state.bank.answer(authorisation, false, None);
                 }
             }
-            Some(Plan::Return { reason, at }) if *at <= now && payment.status == Status::Acsc && !payment.returned => {
-                // Seen as settled first: whoever asks in between has to.
-                if row.state() == Standing::Settled {
-                    let _ = state.bank.give_back(&id, &BankReason(reason.clone()));
-                }
+            // Seen as settled first: whoever asks in between has to.
+            Some(Plan::Return { reason, at })
+                if *at <= now && payment.status == Status::Acsc && !payment.returned && row.state() == Standing::Settled =>
+            {
+                let _ = state.bank.give_back(&id, &BankReason(reason.clone()));
             }
             _ => {}
         }

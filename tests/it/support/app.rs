@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) bank: Arc<FakeBank>,
     pub(crate) clock: Arc<ManualClock>,
     bot: Person,
+    /// The way to the bank, if it is not the direct one.
+    connection: std::sync::OnceLock<Arc<dyn Bank>>,
     seed: std::sync::atomic::AtomicU64,
 }
 
@@ -43,7 +45,12 @@ impl World {
         let town = Arc::new(Town::in_memory(Limits::default(), Arc::new(SeededEntropy::new(1))));
         let bot = town.join("obole", "Obole", true, clock.now()).unwrap();
         let bank = Arc::new(FakeBank::in_memory(Settings::default(), clock.clone(), Arc::new(SeededEntropy::new(2))));
-        Arc::new(World { town, bank, clock, bot, seed: 100.into() })
+        Arc::new(World { town, bank, clock, bot, connection: std::sync::OnceLock::new(), seed: 100.into() })
+    }
+
+    /// Applications in this world speak to the bank through this adapter.
+    pub(crate) fn is_reached_by(&self, bank: Arc<dyn Bank>) {
+        assert!(self.connection.set(bank).is_ok());
     }
 
     pub(crate) fn person(&self, name: &str) -> Person {
@@ -84,7 +91,6 @@ impl World {
 /// An application that runs.
 pub(crate) struct TestApp {
     pub(crate) world: Arc<World>,
-    connection: Arc<dyn Bank>,
     pub(crate) app: Arc<App>,
     serving: Option<Serving>,
     database: Option<Database>,
@@ -97,27 +103,25 @@ impl TestApp {
     }
 
     pub(crate) async fn start_with(engine: Engine, policy: Policy) -> Option<Self> {
-        let world = World::new();
-        let bank = Arc::new(FakeConnection::new(BankName::from(BANK), world.bank.clone()));
-        TestApp::start_before(engine, policy, world, bank).await
+        TestApp::start_in(World::new(), engine, policy).await
     }
 
     /// The same, with a bank that is reached over another rail.
     pub(crate) async fn start_through(engine: Engine, rail: impl FnOnce(&World) -> Arc<dyn Bank>) -> Option<Self> {
         let world = World::new();
-        let bank = rail(&world);
-        TestApp::start_before(engine, Policy::default(), world, bank).await
+        world.is_reached_by(rail(&world));
+        TestApp::start_in(world, engine, Policy::default()).await
     }
 
-    /// An application in this world that reaches the world's bank by `connection`.
-    pub(crate) async fn start_before(engine: Engine, policy: Policy, world: Arc<World>, connection: Arc<dyn Bank>) -> Option<Self> {
+    /// An application in this world, which is new.
+    pub(crate) async fn start_in(world: Arc<World>, engine: Engine, policy: Policy) -> Option<Self> {
         let database = Database::fresh(engine).await?;
         for (name, opening) in [("croixrouge", 0), ("bob", 10_000), ("wateraid", 0)] {
             world.person(name);
             world.bank.open_account(name, name, Money::new(opening, Currency::EUR)).unwrap();
         }
-        let (app, serving) = begin(&world, &connection, database.location(), policy).await;
-        let story = TestApp { world, connection, app, serving: Some(serving), database: Some(database) };
+        let (app, serving) = begin(&world, database.location(), policy).await;
+        let story = TestApp { world, app, serving: Some(serving), database: Some(database) };
         story.listens().await;
         Some(story)
     }
@@ -145,7 +149,7 @@ impl TestApp {
             serving.stop().await;
         }
         let location = self.database.as_ref().unwrap().location().clone();
-        let (app, serving) = begin(&self.world, &self.connection, &location, self.app.policy_at(None)).await;
+        let (app, serving) = begin(&self.world, &location, self.app.policy_at(None)).await;
         self.app = app;
         self.serving = Some(serving);
     }
@@ -389,14 +393,16 @@ fn standing(order: &Order) -> &'static str {
     if order.state.name() == "confirmed" { order.payments[0].state.name() } else { order.state.name() }
 }
 
-async fn begin(world: &Arc<World>, connection: &Arc<dyn Bank>, location: &Location, policy: Policy) -> (Arc<App>, Serving) {
+async fn begin(world: &Arc<World>, location: &Location, policy: Policy) -> (Arc<App>, Serving) {
     let store = Store::open(location, Ground::Sandbox).await.unwrap();
     let town = TownConnection::new(world.town.clone(), world.clock.clone(), PlatformName::from(TOWN), world.bot.id, &[]).unwrap();
+    let direct = || Arc::new(FakeConnection::new(BankName::from(BANK), world.bank.clone()));
+    let bank: Arc<dyn Bank> = world.connection.get().cloned().unwrap_or_else(|| direct());
     let seed = world.seed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let app = App::new(Parts {
         store,
         platforms: vec![Arc::new(town)],
-        banks: vec![(connection.clone(), NonZeroU32::new(10_000).unwrap())],
+        banks: vec![(bank, NonZeroU32::new(10_000).unwrap())],
         clock: world.clock.clone(),
         entropy: Arc::new(SeededEntropy::new(seed)),
         policy,
