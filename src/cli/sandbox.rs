@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -11,7 +12,7 @@ use super::ServeArgs;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
-use crate::order::Policy;
+use crate::order::{Policy, Timing};
 use crate::sandbox::listen;
 use crate::sandbox::whole::{self, Limits, Setup, Whole};
 use crate::telemetry::{self, LogArgs};
@@ -89,7 +90,8 @@ async fn serve(args: SandboxArgs) -> anyhow::Result<()> {
         bank_listen: args.bank_listen,
         public_url: public_url.clone(),
         town_limits: Limits::default(),
-        policy: Policy::default(),
+        // Nobody waits a day for a passkey that confirms play money.
+        policy: Policy { timing: Timing { cool_off: Duration::ZERO, ..Timing::default() }, ..Policy::default() },
     };
     let whole = whole::start(&setup).await?;
     whole.open_pages(listeners);

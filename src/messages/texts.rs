@@ -229,6 +229,7 @@ sentences! {
         not_yet(action);
         code_alone();
         yes_without_code();
+        needs_passkey();
         not_linked(url);
         enrolment_code_unknown();
         enrolment_code_expired();

@@ -40,6 +40,16 @@ async fn sends(pages: &Router, path: &str, cookie: &str, ceremony: &Value, answe
     ask(pages, Method::POST, path, &headers, &body).await
 }
 
+/// The same for an order, which has to be the one that was shown.
+async fn confirms(pages: &Router, device: &Authenticator, path: &str, cookie: &str, order: &Order) -> Answer {
+    let begun = begins(pages, path, cookie, &seen(order)).await;
+    sends(pages, path, cookie, &begun["ceremony"], &device.shows(&begun["options"])).await
+}
+
+fn seen(order: &Order) -> String {
+    format!("seen={}", order.digest().unwrap())
+}
+
 /// Asks for a challenge, has the device answer it, and sends the answer.
 async fn signs(pages: &Router, device: &Authenticator, path: &str, cookie: &str) -> Answer {
     let begun = begins(pages, path, cookie, "").await;
@@ -113,9 +123,12 @@ told_on_both! {
         // The code that a smaller order would have had is worth nothing.
         let OrderState::AwaitingConfirmation { salt, .. } = &order.state else { panic!() };
         story.tells("ana", &format!("OUI {}", story.app.secret.confirmation_code(&order.id, salt)));
-        story.hears("ana", "Wrong code").await;
+        story.hears("ana", "too large for a code").await;
 
-        let begun = begins(&pages, &link, "", "").await;
+        // Whoever was shown something else is not even asked.
+        let stale = posts(&pages, &format!("{link}/begin"), "", "seen=00").await;
+        assert_eq!((stale.status, stale.json()["error"].as_str()), (StatusCode::CONFLICT, Some("order_changed")));
+        let begun = begins(&pages, &link, "", &seen(&order)).await;
         let answer = device.shows(&begun["options"]);
         let confirmed = sends(&pages, &link, "", &begun["ceremony"], &answer).await;
         assert_eq!(confirmed.json()["next"], format!("/orders/{}", order.id));
@@ -144,14 +157,14 @@ told_on_both! {
             let OrderState::AwaitingConfirmation { salt, .. } = &order.state else { panic!() };
             format!("/confirm/{}-{}", order.id, story.app.secret.confirmation_token(&order.id, salt))
         };
-        let begun = begins(&pages, &path(&one), "", "").await;
+        let begun = begins(&pages, &path(&one), "", &seen(&one)).await;
         let answer = device.shows(&begun["options"]);
         let swapped = sends(&pages, &path(&two), "", &begun["ceremony"], &answer).await;
         assert_eq!(swapped.json()["error"], "ceremony_gone");
         let spent = sends(&pages, &path(&one), "", &begun["ceremony"], &answer).await;
         assert_eq!(spent.json()["error"], "ceremony_gone", "a ceremony that ended badly has ended");
         // Fifty times at once: one confirmation.
-        let begun = begins(&pages, &path(&one), "", "").await;
+        let begun = begins(&pages, &path(&one), "", &seen(&one)).await;
         let (answer, path) = (device.shows(&begun["options"]), path(&one));
         let all = (0..50).map(|_| sends(&pages, &path, "", &begun["ceremony"], &answer));
         let confirmed = futures_util::future::join_all(all).await.iter().filter(|answer| answer.status.is_success()).count();
@@ -170,23 +183,23 @@ told_on_both! {
         let other = with_passkey(&story, &pages, "eve", 2).await;
         story.world.clock.advance(DAY);
         let post = story.posts("ana", LARGE);
-        story.order_becomes(post, "awaiting_confirmation").await;
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
         let link = link_to(&story, "ana").await;
-        assert_eq!(signs(&pages, &other, &link, "").await.json()["error"], "not_yours");
+        assert_eq!(confirms(&pages, &other, &link, "", &order).await.json()["error"], "not_yours");
         device.verifies = false;
-        assert_eq!(signs(&pages, &device, &link, "").await.json()["error"], "not_verified");
+        assert_eq!(confirms(&pages, &device, &link, "", &order).await.json()["error"], "not_verified");
         device.verifies = true;
         device.origin = "http://localhost.evil.example".to_owned();
-        assert_eq!(signs(&pages, &device, &link, "").await.json()["error"], "not_verified");
+        assert_eq!(confirms(&pages, &device, &link, "", &order).await.json()["error"], "not_verified");
         let foreign = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
         let refused = ask(&pages, Method::POST, &format!("{link}/begin"), &foreign, "").await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         let guessed = format!("{}0", &link[..link.len() - 1]);
         let guessed = if guessed == link { format!("{}1", &link[..link.len() - 1]) } else { guessed };
-        assert_eq!(posts(&pages, &format!("{guessed}/begin"), "", "").await.json()["error"], "not_waiting");
+        assert_eq!(posts(&pages, &format!("{guessed}/begin"), "", &seen(&order)).await.json()["error"], "not_waiting");
         story.world.clock.advance(Duration::from_secs(11 * 60));
         story.order_becomes(post, "expired").await;
-        assert_eq!(posts(&pages, &format!("{link}/begin"), "", "").await.json()["error"], "not_waiting");
+        assert_eq!(posts(&pages, &format!("{link}/begin"), "", &seen(&order)).await.json()["error"], "not_waiting");
         assert_eq!(story.world.balance("croixrouge"), 0);
         drop(pages);
         story.ends().await;
@@ -199,7 +212,7 @@ told_on_both! {
         let post = story.posts("ana", LARGE);
         let order = story.order_becomes(post, "awaiting_confirmation").await;
         let link = link_to(&story, "ana").await;
-        let begun = begins(&pages, &link, "", "").await;
+        let begun = begins(&pages, &link, "", &seen(&order)).await;
         let payment = &order.payments[0];
         let others = story.world.bank.accounts_of("bob").unwrap()[0].account.iban.clone();
         let swaps = [
@@ -211,7 +224,7 @@ told_on_both! {
         for (from, to) in swaps {
             let swap = |from: &str, to: &str| format!("UPDATE orders SET data = REPLACE(data, '{from}', '{to}') WHERE id = '{}'", order.id);
             story.tampers(&swap(from, to)).await;
-            let changed = posts(&pages, &format!("{link}/begin"), "", "").await;
+            let changed = posts(&pages, &format!("{link}/begin"), "", &seen(&order)).await;
             assert_eq!(changed.json()["error"], "order_changed", "{from} → {to}");
             story.tampers(&swap(to, from)).await;
         }
@@ -243,13 +256,13 @@ told_on_both! {
         for _ in 0..5 {
             let small = story.posts("ana", "@obole #donner 20€ @croixrouge");
             let order = story.order_becomes(small, "awaiting_confirmation").await;
-            let confirmed = signs(&pages, &device, &format!("/me/orders/{}", order.id), &cookie).await;
+            let confirmed = confirms(&pages, &device, &format!("/me/orders/{}", order.id), &cookie, &order).await;
             assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.body);
             story.order_becomes(small, "settled").await;
         }
         let sixth = story.posts("ana", "@obole #donner 20€ @croixrouge");
         let order = story.order_becomes(sixth, "awaiting_confirmation").await;
-        signs(&pages, &device, &format!("/me/orders/{}", order.id), &cookie).await;
+        confirms(&pages, &device, &format!("/me/orders/{}", order.id), &cookie, &order).await;
         let refused = story.order_becomes(sixth, "rejected").await;
         let count = Rejection::LimitReached { which: LimitKind::LowValueCount };
         assert!(matches!(&refused.state, OrderState::Rejected { reason, .. } if *reason == count), "{:?}", refused.state);
@@ -270,7 +283,7 @@ told_on_both! {
         let link = link_to(&story, "ana").await;
         let order = story.order_becomes(sixth, "awaiting_confirmation").await;
         assert_eq!(by(&order), Means::Passkey);
-        assert_eq!(signs(&pages, &device, &link, "").await.status, StatusCode::OK);
+        assert_eq!(confirms(&pages, &device, &link, "", &order).await.status, StatusCode::OK);
         story.order_becomes(sixth, "settled").await;
         for _ in 0..5 {
             story.world.clock.advance(Duration::from_secs(1));
@@ -301,10 +314,10 @@ told_on_both! {
         let inbox = get(&pages, "/me", &[("cookie", &ana)]).await.body;
         assert!(inbox.contains("€4.00") && inbox.contains("€5.00") && inbox.contains("€0.00 of €1,000.00"), "{inbox}");
         assert!(!get(&pages, "/me", &[("cookie", &eve)]).await.body.contains("€4.00"));
-        let theft = posts(&pages, &format!("/me/orders/{}/begin", one.id), &eve, "").await;
+        let theft = posts(&pages, &format!("/me/orders/{}/begin", one.id), &eve, &seen(&one)).await;
         assert_eq!(theft.status, StatusCode::NOT_FOUND);
 
-        assert_eq!(signs(&pages, &device, &format!("/me/orders/{}", one.id), &ana).await.json()["next"], "/me");
+        assert_eq!(confirms(&pages, &device, &format!("/me/orders/{}", one.id), &ana, &one).await.json()["next"], "/me");
         story.order_becomes(first, "settled").await;
         let no = posts(&pages, &format!("/me/orders/{}/no", two.id), &ana, "").await;
         assert_eq!(no.status, StatusCode::SEE_OTHER);
