@@ -40,6 +40,19 @@ async fn ana_adds_a_passkey_confirms_a_large_gift_and_is_forgotten() {
     browser.fits().await;
     browser.shows("2-confirm").await;
     browser.clicks("form[data-passkey] button").await;
+    browser.sees("main", "the bank waits for the payer's approval").await;
+
+    // Above 30 € the bank wants its own authentication, too; its page is for the payer alone, so the own pages lead to it.
+    browser.goes_to(&obole.url("/me")).await;
+    browser.fits().await;
+    browser.shows("3-door").await;
+    browser.clicks("form[data-passkey] button").await;
+    browser.sees("main", "Your bank waits for your approval").await;
+    browser.clicks("main li a.primary").await;
+    browser.types("input[name='login']", "ana").await;
+    browser.clicks("button[value='approve']").await;
+    browser.sees("h1", "We are asking your bank").await;
+    browser.clicks("main a.primary").await;
     browser.sees("main", "✓ paid").await;
 
     // The inbox: without a message.
@@ -48,10 +61,6 @@ async fn ana_adds_a_passkey_confirms_a_large_gift_and_is_forgotten() {
     browser.clicks("form[action='/play/post'] button").await;
     browser.sees("#piece-quick", "YES ").await;
     browser.goes_to(&obole.url("/me")).await;
-    browser.fits().await;
-    browser.shows("3-door").await;
-    browser.clicks("form[data-passkey] button").await;
-    browser.sees("main", "Waiting for you").await;
     browser.sees("main", "€4.50").await;
     browser.fits().await;
     browser.shows("4-inbox").await;
