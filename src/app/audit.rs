@@ -307,7 +307,8 @@ fn confirmation(order: &Order, lines: &[Line<'_>]) -> Vec<String> {
     }
     // A hold after the first yes makes the payer answer again; the newest yes counts.
     let confirmed = lines.iter().rev().find_map(|Line { line, detail }| {
-        (line.event.starts_with("answered_yes") && detail["to"] == "confirmed").then(|| detail["digest"].as_str().map(str::to_owned))
+        (line.event.starts_with("answered_yes") && detail["to"] == "confirmed")
+            .then(|| detail["digest"].as_str().map(str::to_owned))
     });
     match confirmed {
         None => found.push("no audit line says that its payer confirmed it".to_owned()),

@@ -166,7 +166,9 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Hold { what: Subject::Order(order), note } => Act::HoldOrder { order: order.clone(), note: note.clone() },
         Word::Hold { what: Subject::Payee(payee), note } => Act::HoldPayee { payee: payee.clone(), note: note.clone() },
         Word::Hold { what: Subject::Call(_), .. } => bail!("an order or a payee can be held, not a call"),
-        Word::Hold { what: Subject::Person(_), .. } => bail!("people lock their accounts themselves; an order or a payee can be held"),
+        Word::Hold { what: Subject::Person(_), .. } => {
+            bail!("people lock their accounts themselves; an order or a payee can be held")
+        }
         Word::Release { what: Subject::Order(order), .. } => Act::ReleaseOrder { order: order.clone() },
         Word::Release { what: Subject::Payee(payee), note } => {
             let note = note.clone().context("to release a payee, say why it may be paid again: --note …")?;

@@ -148,13 +148,13 @@ mod tests {
         });
         insta::assert_snapshot!(texts.join("\n---\n"), @"
         Give €10.00 to Croix-Rouge française (croixrouge)?
-        Yes: on this page, with your passkey, within 10 minutes, by 14:32 UTC: https://pay.example/confirm/0-1
+        Yes: with your passkey, within 10 minutes, by 14:32 UTC: https://pay.example/confirm/0-1
         No: reply NO.
         Your bank transfer shows your name.
         Your phrase: “blue heron”. Obole never asks for bank details, a password or a passkey by message.
         ---
         Donner 10,00~€ à Croix-Rouge française (croixrouge)~?
-        Oui~: sur cette page, avec votre clé d'accès, sous 10 minutes, avant 14:32 UTC~: https://pay.example/confirm/0-1
+        Oui~: avec votre clé d'accès, sous 10 minutes, avant 14:32 UTC~: https://pay.example/confirm/0-1
         Non~: répondez NON.
         Votre virement montre votre nom.
         Votre phrase~: «~blue heron~». Obole ne demande jamais par message de données bancaires, mot de passe ni clé d'accès.

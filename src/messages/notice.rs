@@ -184,8 +184,8 @@ fn limit_reached(language: Language, which: crate::order::state::LimitKind) -> S
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{PHRASE, gift, now, order, shown, three};
     use super::super::plain;
+    use super::super::sample::{PHRASE, gift, now, order, shown, three};
     use super::*;
     use crate::money::Currency;
     use crate::order::state::LimitKind;

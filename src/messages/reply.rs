@@ -51,6 +51,8 @@ pub enum Message {
     EnrolmentCodeUnknown,
     /// An enrolment code that is too old.
     EnrolmentCodeExpired,
+    /// An enrolment code that was sent before.
+    EnrolmentCodeUsed,
     /// A yes without the code.
     YesWithoutCode,
     /// A yes, and what waits takes a passkey.
@@ -155,6 +157,7 @@ impl Message {
             }
             Message::EnrolmentCodeUnknown => replies.enrolment_code_unknown(),
             Message::EnrolmentCodeExpired => replies.enrolment_code_expired(),
+            Message::EnrolmentCodeUsed => replies.enrolment_code_used(),
             Message::EnrolmentReceived => replies.enrolment_received(),
             Message::EnrolmentAlreadyLinked => replies.enrolment_already_linked(),
             Message::Linked { per_order, per_day, in_all, orders } => {
@@ -354,6 +357,7 @@ mod tests {
             Message::NotLinked { enrol_url: "https://pay.example/enrol".to_owned() },
             Message::EnrolmentCodeUnknown,
             Message::EnrolmentCodeExpired,
+            Message::EnrolmentCodeUsed,
             Message::EnrolmentReceived,
             Message::EnrolmentAlreadyLinked,
             Message::linked(&Limits::default()),
@@ -376,6 +380,7 @@ mod tests {
                 This account is not linked to Obole yet, so nothing can be paid from it. Link it first, once: https://pay.example/enrol
                 I do not know this enrolment code. Check it on the page where you saw it, or start there again.
                 This enrolment code has expired. Go back to the page to get a new one.
+                This enrolment code was used already, and does nothing a second time. The page where you saw it shows how things stand.
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
                 This account is already linked to Obole. Nothing was changed.
                 Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all by codes alone; with a passkey more.
@@ -404,9 +409,10 @@ mod tests {
                 Ce compte n'est pas encore relié à Obole, rien ne peut donc en être payé. Reliez-le d'abord, une seule fois~: https://pay.example/enrol
                 Je ne connais pas ce code d'inscription. Vérifiez-le sur la page où vous l'avez vu, ou recommencez là-bas.
                 Ce code d'inscription a expiré. Retournez sur la page pour en obtenir un autre.
+                Ce code d'inscription a déjà servi, et ne fait rien une seconde fois. La page où vous l'avez vu montre où en sont les choses.
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.
                 Ce compte est déjà relié à Obole. Rien n'a été changé.
-                Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout par codes seuls~; davantage avec une clé d'accès.
+                Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout par code~; plus avec une clé d'accès.
                 J'ai compris «~solde~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~historique~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~plafonds~», mais ce n'est pas encore disponible. Rien n'a été changé.
@@ -562,10 +568,8 @@ mod tests {
         ];
         let url = "https://pay.example/not-me/me0-1";
         let texts = Language::ALL.map(|language| {
-            let mut texts: Vec<String> = changes
-                .iter()
-                .map(|what| said(&Message::Changed { what: what.clone(), url: url.to_owned() }, language))
-                .collect();
+            let mut texts: Vec<String> =
+                changes.iter().map(|what| said(&Message::Changed { what: what.clone(), url: url.to_owned() }, language)).collect();
             assert!(texts.iter().all(|text| text.ends_with(url)));
             texts.push(said(&Message::Locked { what: "€10.00 (12345678)".to_owned() }, language));
             texts.push(said(&Message::Locked { what: String::new() }, language));

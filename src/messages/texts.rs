@@ -233,6 +233,7 @@ sentences! {
         not_linked(url);
         enrolment_code_unknown();
         enrolment_code_expired();
+        enrolment_code_used();
         enrolment_received();
         enrolment_already_linked();
         linked(per_order, per_day, in_all, orders);

@@ -63,7 +63,8 @@ pub(super) async fn check(world: &World, store: &Store) -> Result<Counted, Store
         if version != order.version {
             world.violate(format!("I9: order {} is at version {}, its audit ends at {version}", order.id, order.version));
         }
-        let said_yes = lines.iter().any(|line| line.event.starts_with("answered_yes") && line.detail.contains("\"to\":\"confirmed\""));
+        let said_yes =
+            lines.iter().any(|line| line.event.starts_with("answered_yes") && line.detail.contains("\"to\":\"confirmed\""));
         audit.insert(order.id.clone(), lines);
         let Some(payer) = &order.payer else { continue };
         let Some(bank) = world.banks.iter().position(|(name, _, _)| *name == payer.bank) else { continue };

@@ -237,6 +237,7 @@ macro_rules! steps {
             (7, "operators", include_str!(concat!("../../migrations/", $folder, "/0007_operators.sql"))),
             (10, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0010_passkeys.sql"))),
             (11, "own", include_str!(concat!("../../migrations/", $folder, "/0011_own.sql"))),
+            (12, "used_codes", include_str!(concat!("../../migrations/", $folder, "/0012_used_codes.sql"))),
         ]
     };
 }

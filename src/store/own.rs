@@ -122,9 +122,8 @@ impl Tx {
              ON CONFLICT (person_id) DO UPDATE SET order_minor = excluded.order_minor, day_minor = excluded.day_minor,
                next_order_minor = excluded.next_order_minor, next_day_minor = excluded.next_day_minor, next_at = excluded.next_at"
         );
-        let (next_order, next_day, at) = limits
-            .raise
-            .map_or((None, None, NEVER), |raise| (raise.order_minor, raise.day_minor, raise.from.as_microsecond()));
+        let (next_order, next_day, at) =
+            limits.raise.map_or((None, None, NEVER), |raise| (raise.order_minor, raise.day_minor, raise.from.as_microsecond()));
         self.run(statement, args![person.as_str(), limits.order_minor, limits.day_minor, next_order, next_day, at]).await?;
         Ok(())
     }
@@ -251,8 +250,8 @@ impl Tx {
     /// changes.
     pub(crate) async fn pseudonymise_orders(&mut self, orders: &[Order]) -> Result<(), StoreError> {
         for order in orders {
-            let data = serde_json::to_string(order)
-                .map_err(|error| StoreError::Meaningless { column: "data", why: error.to_string() })?;
+            let data =
+                serde_json::to_string(order).map_err(|error| StoreError::Meaningless { column: "data", why: error.to_string() })?;
             let statement = sql!("UPDATE orders SET author = $2, data = $3 WHERE id = $1");
             self.run(statement, args![order.id.as_str(), order.source.author.as_str(), data]).await?;
         }

@@ -189,17 +189,31 @@ impl Tx {
         Ok(())
     }
 
+    /// Remembers which code an enrolment used.
+    pub(crate) async fn use_code(&mut self, session: &str, code_mac: &str) -> Result<(), StoreError> {
+        self.run(sql!("UPDATE enrolments SET used_mac = $2 WHERE session = $1"), args![session, code_mac]).await?;
+        Ok(())
+    }
+
+    /// Whether a code was used before.
+    pub(crate) async fn is_used_code(&mut self, code_mac: &str) -> Result<bool, StoreError> {
+        let rows = self.rows(sql!("SELECT 1 AS found FROM enrolments WHERE used_mac = $1 LIMIT 1"), args![code_mac]).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// The enrolment of a browser session.
     pub(crate) async fn enrolment_of_session(&mut self, session: &str) -> Result<Option<Enrolment>, StoreError> {
-        let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE session = $1");
+        let statement = sql!(
+            "SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE session = $1"
+        );
         self.rows(statement, args![session]).await?.first().map(enrolment).transpose()
     }
 
     /// The enrolment that waits for a code, by the code's keyed hash.
     pub(crate) async fn enrolment_of_code(&mut self, code_mac: &str) -> Result<Option<Enrolment>, StoreError> {
-        let statement =
-            sql!("SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE code_mac = $1");
+        let statement = sql!(
+            "SELECT session, language, safe_phrase, bank, step_data, created_at, person_id FROM enrolments WHERE code_mac = $1"
+        );
         self.rows(statement, args![code_mac]).await?.first().map(enrolment).transpose()
     }
 }

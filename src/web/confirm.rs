@@ -27,7 +27,7 @@ use super::passkey::{Ceremony, Seen, Shown, challenge, form, go_on};
 use super::shell::{Page, document, moment, time_of_day};
 use super::visitor::Visitor;
 use super::words::{Texts, fill, texts};
-use crate::app::account::{self, Act, AccountError, Problem, ceremony};
+use crate::app::account::{self, AccountError, Act, Problem, ceremony};
 use crate::messages::amount;
 use crate::order::{Order, OrderState};
 use crate::people::Language;

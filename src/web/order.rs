@@ -163,9 +163,7 @@ fn rejection_words(language: Language, words: &Words, reason: &Rejection) -> Str
         Rejection::AboveLowValueLimit { limit } => {
             fill(&words.rejected_above_low_value_limit, &[("limit", &amount(language, *limit))])
         }
-        Rejection::PasskeyTooNew { limit, .. } => {
-            fill(&words.rejected_passkey_too_new, &[("limit", &amount(language, *limit))])
-        }
+        Rejection::PasskeyTooNew { limit, .. } => fill(&words.rejected_passkey_too_new, &[("limit", &amount(language, *limit))]),
         Rejection::AboveOwnLimit { .. } => words.rejected_above_own_limit.clone(),
         Rejection::AccountLocked => words.rejected_account_locked.clone(),
         Rejection::AboveOrderLimit { limit } => fill(&words.rejected_above_order_limit, &[("limit", &amount(language, *limit))]),

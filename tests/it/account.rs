@@ -8,6 +8,7 @@ use obole::app::enrol::{self, SessionToken};
 use obole::app::operate::{Act, MatterKind};
 use obole::bank::fake::{AuthorisationId, ConsentId};
 use obole::ids::BankName;
+use obole::money::{Currency, Money};
 use obole::order::state::LimitKind;
 use obole::order::{Means, Order, OrderState, PaymentState, Rejection};
 use obole::people::Language;
@@ -417,7 +418,7 @@ told_on_both! {
         story.order_becomes(sixth, "rejected").await;
 
         // Another account at the bank, under the same limits, and it pays once chosen.
-        story.world.bank.open_account("ana", "second", obole::money::Money::new(5_000, obole::money::Currency::EUR)).unwrap();
+        story.world.bank.open_account("ana", "second", Money::new(5_000, Currency::EUR)).unwrap();
         let second = story.world.bank.accounts_of("ana").unwrap().into_iter().map(|view| view.account.iban.clone());
         let first = story.app.order_of_post(&"town".into(), &sixth.to_string()).await.unwrap().unwrap().payer.unwrap().iban;
         let second = second.into_iter().find(|iban| *iban != first).unwrap();
@@ -485,6 +486,32 @@ told_on_both! {
         let last = posts(&pages, "/me/passkeys/remove", &cookie, &format!("passkey={}", keys[1])).await;
         assert_eq!(last.json()["error"], "last_one");
         drop(pages);
+        story.ends().await;
+    }
+
+    async fn a_wrong_an_old_and_a_used_code_have_one_clear_answer_each(story: TestApp) {
+        let person = story.world.person("ana");
+        story.world.bank.open_account("ana", "ana", Money::new(5_000, Currency::EUR)).unwrap();
+        let (token, enrolment) = enrol::begin(&story.app, &BankName::from("bank"), Language::En, "pomme").await.unwrap();
+        let Step::AwaitingConsent { consent, .. } = &enrolment.step else { panic!("{enrolment:?}") };
+        let consent = story.world.bank.consent(&ConsentId(consent.clone())).unwrap();
+        story.world.bank.answer(consent.authorisations.last().unwrap(), true, Some("ana")).unwrap();
+        let enrolment = enrol::ask_bank(&story.app, enrolment).await.unwrap();
+        story.tells("ana", "OBOLE-0000-0001");
+        story.hears("ana", "I do not know this enrolment code").await;
+        story.world.clock.advance(Duration::from_secs(16 * 60));
+        story.tells("ana", enrol::shown_code(&story.app, &enrolment).unwrap().as_str());
+        story.hears("ana", "This enrolment code has expired").await;
+        let enrolment = enrol::renew_code(&story.app, enrolment).await.unwrap();
+        let code = enrol::shown_code(&story.app, &enrolment).unwrap();
+        story.tells("ana", code.as_str());
+        story.hears("ana", "Code received").await;
+        // Somebody else who saw it, and the person once more.
+        story.tells("eve", code.as_str());
+        story.hears("eve", "This enrolment code was used already").await;
+        let found = enrol::find(&story.app, &token).await.unwrap().unwrap();
+        let Step::AwaitingWord { candidate, .. } = &found.step else { panic!("{found:?}") };
+        assert_eq!(candidate.account.as_str(), person.id.to_string(), "the first who sent it is the one who is shown");
         story.ends().await;
     }
 

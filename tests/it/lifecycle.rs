@@ -85,7 +85,8 @@ fn with_state(state: OrderState) -> Order {
 fn order_states() -> Vec<(&'static str, Order)> {
     let (at, until) = (start(), later_by(600));
     let digest = draft(&[1000]).digest().unwrap();
-    let asked = OrderState::AwaitingConfirmation { until, salt: "s".into(), digest: digest.clone(), wrong_answers: 0, by: Means::Code };
+    let asked =
+        OrderState::AwaitingConfirmation { until, salt: "s".into(), digest: digest.clone(), wrong_answers: 0, by: Means::Code };
     let states = [
         OrderState::AwaitingPayer { until },
         OrderState::AwaitingPayee { until },

@@ -7,10 +7,8 @@ use obole::ids::{AccountId, BankName, Channel, OrderId, PayeeId, PaymentKey, Per
 use obole::money::{Currency, Money};
 use obole::order::state::{LimitKind, Rejection};
 use obole::order::{
-    PasskeyStanding,
-    Means,
-    Answer, BankSaid, CancelledBy, Effect, Event, Hold, Kind, Notice, Objection, Order, OrderState, PayeeSnapshot, Payer, Payment,
-    PaymentState, Policy, Rail, Resolution, Source, decide, propose,
+    Answer, BankSaid, CancelledBy, Effect, Event, Hold, Kind, Means, Notice, Objection, Order, OrderState, PasskeyStanding,
+    PayeeSnapshot, Payer, Payment, PaymentState, Policy, Rail, Resolution, Source, decide, propose,
 };
 use obole::people::{Class, Language};
 use proptest::prelude::*;

@@ -113,9 +113,8 @@ pub async fn begin_adding(app: &App, person: &PersonId, binding: &str) -> Result
     drop(tx);
     let name = known.links.first().map_or_else(String::new, |row| row.link.handle.clone());
     let exclude = there.iter().map(|key| key.cred_id().clone()).collect();
-    let (challenge, state) = relying(app)?
-        .start_passkey_registration(handle_of(person), &name, &name, Some(exclude))
-        .map_err(|error| unable(&error))?;
+    let (challenge, state) =
+        relying(app)?.start_passkey_registration(handle_of(person), &name, &name, Some(exclude)).map_err(|error| unable(&error))?;
     let mut options = json!(challenge);
     // Found by the browser itself when somebody enters, without a name being typed.
     options["publicKey"]["authenticatorSelection"]["residentKey"] = json!("required");

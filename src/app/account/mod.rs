@@ -251,9 +251,7 @@ pub(super) async fn act(desk: &mut Desk<'_>, act: &Act) -> Outcome {
         Act::RemovePasskey { person, passkey } => settings::remove_passkey(desk, person, passkey).await,
         Act::SetPhrase { person, phrase } => settings::set_phrase(desk, person, phrase).await,
         Act::SetLanguage { person, language } => settings::set_language(desk, person, *language).await,
-        Act::SetLimits { person, order_minor, day_minor } => {
-            settings::set_limits(desk, person, *order_minor, *day_minor).await
-        }
+        Act::SetLimits { person, order_minor, day_minor } => settings::set_limits(desk, person, *order_minor, *day_minor).await,
         Act::PayFrom { account } => settings::pay_from(desk, account).await,
         Act::Unlink { person, platform, account } => settings::unlink(desk, person, platform, account).await,
         Act::Disconnect { account } => settings::disconnect(desk, account).await,

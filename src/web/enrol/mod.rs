@@ -148,8 +148,7 @@ pub(super) async fn begin(State(state): State<Arc<Web>>, visitor: Visitor, reque
     };
     state.beginners.admit(address)?;
     let (token, enrolment) = enrol::begin(&state.app, &bank, language, &phrase).await?;
-    let mut response =
-        if visitor.wants_json { answered(&state, &visitor, &enrolment) } else { lead_to_bank(&state, &enrolment) };
+    let mut response = if visitor.wants_json { answered(&state, &visitor, &enrolment) } else { lead_to_bank(&state, &enrolment) };
     set_cookie(&mut response, &token, &state.app.public_url);
     Ok(response)
 }

@@ -120,11 +120,7 @@ pub(super) async fn confirm(
 }
 
 /// `POST /me/orders/{id}/no`
-pub(super) async fn decline(
-    State(state): State<Arc<Web>>,
-    entered: Entered,
-    Path(id): Path<String>,
-) -> Result<Redirect, Failure> {
+pub(super) async fn decline(State(state): State<Arc<Web>>, entered: Entered, Path(id): Path<String>) -> Result<Redirect, Failure> {
     let order = own_order(&state, &entered, &id).await?;
     account::perform(&state.ledger, Act::Decline { order: order.id }).await?;
     Ok(Redirect::to("/me"))
@@ -149,8 +145,7 @@ pub(super) async fn disown(
 pub(super) async fn export(State(state): State<Arc<Web>>, entered: Entered) -> Result<Response, Failure> {
     let written = view::export(&state.app, &entered.visit.person).await?;
     let text = serde_json::to_string_pretty(&written).map_err(|_| Failure::Broken)?;
-    let headers =
-        [(CONTENT_TYPE, "application/json; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"obole.json\"")];
+    let headers = [(CONTENT_TYPE, "application/json; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"obole.json\"")];
     Ok((headers, text).into_response())
 }
 
@@ -195,11 +190,7 @@ pub(super) async fn begin_erasing(
 }
 
 /// `POST /me/erase`
-pub(super) async fn erase(
-    State(state): State<Arc<Web>>,
-    entered: Entered,
-    Json(shown): Json<Shown>,
-) -> Result<Response, Failure> {
+pub(super) async fn erase(State(state): State<Arc<Web>>, entered: Entered, Json(shown): Json<Shown>) -> Result<Response, Failure> {
     account::perform(&state.ledger, Act::Erase { person: entered.visit.person, signed: shown.into() }).await?;
     let mut response = go_on("/me/erased");
     session::clear_cookie(&mut response, &state.app.public_url);

@@ -38,11 +38,7 @@ use crate::web::words::{Settings, Texts, fill, texts};
 const HERE: &str = "/me/settings";
 
 /// `GET /me/settings`
-pub(in crate::web) async fn show(
-    State(state): State<Arc<Web>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
+pub(in crate::web) async fn show(State(state): State<Arc<Web>>, visitor: Visitor, headers: HeaderMap) -> Result<Response, Failure> {
     let Some(mut entered) = session::find(&state, &headers).await? else { return Ok(door(&state, &visitor)) };
     let inbox = view::inbox(&state.app, &entered.visit.person).await?;
     let mut response = page(&state, &visitor, &inbox, &entered.visit.passkey).into_response();
@@ -97,7 +93,8 @@ fn limits(words: &Settings, language: Language, inbox: &Inbox) -> Markup {
     let own = &inbox.known.limits;
     let currency = inbox.limits.currency;
     let shown = |minor: Option<i64>| minor.map(|minor| Money::new(minor, currency).decimal_string());
-    let money = |minor: Option<i64>| minor.map_or_else(|| words.no_limit.clone(), |minor| amount(language, Money::new(minor, currency)));
+    let money =
+        |minor: Option<i64>| minor.map_or_else(|| words.no_limit.clone(), |minor| amount(language, Money::new(minor, currency)));
     html! {
         h2 { (words.limits) }
         form method="post" action="/me/settings/limits" {

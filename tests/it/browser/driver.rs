@@ -168,12 +168,6 @@ impl Browser {
         self.special("webauthn/authenticator", authenticator).await;
     }
 
-    /// The address that a link leads to.
-    pub(super) async fn link(&self, what: &str) -> String {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(what)).await.unwrap();
-        found.attr("href").await.unwrap().unwrap_or_default()
-    }
-
     /// Leaves a picture of the page's beginning on a larger screen.
     pub(super) async fn shows_on_a_desk(&self, what: &str) {
         self.has_screen(DESK).await;
@@ -290,8 +284,9 @@ impl Browser {
     /// Takes one complaint out of the console that the story meant to cause: a request answered with this status.
     pub(super) async fn expects_complaint(&self, status: &str) {
         let complaints = self.log("browser").await;
-        let (meant, others): (Vec<_>, Vec<_>) =
-            complaints.iter().partition(|line| line["message"].as_str().is_some_and(|message| message.contains(&format!("status of {status}"))));
+        let (meant, others): (Vec<_>, Vec<_>) = complaints
+            .iter()
+            .partition(|line| line["message"].as_str().is_some_and(|message| message.contains(&format!("status of {status}"))));
         assert_eq!((meant.len(), others.len()), (1, 0), "{complaints:#?}");
     }
 

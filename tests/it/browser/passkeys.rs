@@ -49,7 +49,6 @@ async fn ana_adds_a_passkey_confirms_a_large_gift_and_is_forgotten() {
     browser.clicks("form[data-passkey] button").await;
     browser.sees("main", "Your bank waits for your approval").await;
     browser.clicks("main li a.primary").await;
-    browser.types("input[name='login']", "ana").await;
     browser.clicks("button[value='approve']").await;
     browser.sees("h1", "We are asking your bank").await;
     browser.clicks("main a.primary").await;
