@@ -120,6 +120,10 @@ pub(super) async fn answer(
         let given = code;
         tracing::info!(person.id = %payer.person.id, given, "a payer has answered");
     }
+    if word == Word::Yes && !open.iter().any(|id| takes_code(desk, id)) {
+        desk.say_to_payer(payer, Some(thread), Message::NeedsPasskey);
+        return Ok(());
+    }
     match (word, code) {
         (Word::Yes, None) => desk.say_to_payer(payer, Some(thread), Message::YesWithoutCode),
         (Word::No, None) => {
@@ -209,6 +213,10 @@ async fn wrong_code(desk: &mut Desk<'_>, payer: &LinkedPayer, open: &[OrderId], 
 
 fn is_waiting(desk: &Desk<'_>, id: &OrderId) -> bool {
     desk.order(id).is_some_and(|order| matches!(order.state, OrderState::AwaitingConfirmation { .. }))
+}
+
+fn takes_code(desk: &Desk<'_>, id: &OrderId) -> bool {
+    desk.order(id).is_some_and(|order| matches!(order.state, OrderState::AwaitingConfirmation { by: Means::Code, .. }))
 }
 
 fn code_fits(desk: &Desk<'_>, id: &OrderId, code: &str) -> bool {

@@ -199,14 +199,14 @@ impl<'a> Desk<'a> {
         // Asked for the few orders that a code is not enough for.
         let is_new = order.version == 0;
         if (is_new || order.state.is_open()) && policy.needs_passkey(order) {
-            policy.passkey = self.passkey_of(order).await?;
+            policy.passkey = self.passkey_of(order.payer.as_ref()).await?;
         }
         Ok(policy)
     }
 
-    /// What the payer of an order can confirm with beyond a code.
-    async fn passkey_of(&mut self, order: &Order) -> Result<PasskeyStanding, StoreError> {
-        let Some(payer) = &order.payer else { return Ok(PasskeyStanding::Missing) };
+    /// What a payer can confirm with beyond a code.
+    async fn passkey_of(&mut self, payer: Option<&Payer>) -> Result<PasskeyStanding, StoreError> {
+        let Some(payer) = payer else { return Ok(PasskeyStanding::Missing) };
         Ok(match self.tx.passkey_usable_at(&payer.person).await? {
             None => PasskeyStanding::Missing,
             Some(at) if at <= self.now => PasskeyStanding::Usable,
@@ -277,6 +277,11 @@ impl<'a> Desk<'a> {
         let Some(order) = self.order(id).cloned() else { return Ok(Err(unknown())) };
         let before = standing(&order, event);
         let mut policy = self.policy_of(&order).await?;
+        if let Event::PayerLinked { payer, .. } = event
+            && policy.limits.needs_passkey(&order)
+        {
+            policy.passkey = self.passkey_of(Some(payer)).await?;
+        }
         let mut event = event.clone();
         let mut decision = match decide(&order, &event, self.now, &policy) {
             Ok(decision) => decision,
@@ -299,7 +304,7 @@ impl<'a> Desk<'a> {
             && let Some(which) = self.reserve(&decision, &payer, &policy.limits).await?
         {
             event = Event::LimitReached { which };
-            policy.passkey = self.passkey_of(&order).await?;
+            policy.passkey = self.passkey_of(order.payer.as_ref()).await?;
             decision = match decide(&order, &event, self.now, &policy) {
                 Ok(decision) => decision,
                 Err(refusal) => return Ok(Err(refusal)),

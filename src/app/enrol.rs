@@ -250,7 +250,8 @@ pub(super) async fn code_arrived(
 ) -> Result<(), StoreError> {
     crash_point!("enrol.code_arrived", return Err(StoreError: connection_lost));
     let language = post.language.as_deref().and_then(Language::from_tag);
-    let found = desk.tx.enrolment_of_code(&code_hash(desk.app, code)).await?;
+    let mac = code_hash(desk.app, code);
+    let found = desk.tx.enrolment_of_code(&mac).await?;
     let to = |language| Addressee {
         platform,
         account: &post.author.id,
@@ -260,7 +261,9 @@ pub(super) async fn code_arrived(
         thread: Some(&post.native_id),
     };
     let Some(mut enrolment) = found else {
-        desk.say(&to(language.unwrap_or_default()), Message::EnrolmentCodeUnknown);
+        let is_used = desk.tx.is_used_code(&mac).await?;
+        let message = if is_used { Message::EnrolmentCodeUsed } else { Message::EnrolmentCodeUnknown };
+        desk.say(&to(language.unwrap_or_default()), message);
         return Ok(());
     };
     let language = enrolment.language;
@@ -281,6 +284,7 @@ pub(super) async fn code_arrived(
                 enrolment.step = Step::AwaitingWord { consent, iban, candidate };
                 // The code is used up with this: it is not looked up by its hash any more.
                 desk.tx.save_enrolment(&enrolment, None).await?;
+                desk.tx.use_code(&enrolment.session, &mac).await?;
                 Message::EnrolmentReceived
             }
         }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,7 +13,7 @@ use crate::bank::settlement::sign::RequestKey;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
-use crate::order::Policy;
+use crate::order::{Policy, Timing};
 use crate::sandbox::bank::files::{FilesPeer, serve_mandates};
 use crate::sandbox::listen;
 use crate::sandbox::settlement::defect::{self, Defect};
@@ -170,7 +171,8 @@ async fn serve(args: SandboxArgs) -> anyhow::Result<()> {
         bank_api: args.bank_api,
         public_url: public_url.clone(),
         town_limits: Limits::default(),
-        policy: Policy::default(),
+        // Nobody waits a day for a passkey that confirms play money.
+        policy: Policy { timing: Timing { cool_off: Duration::ZERO, ..Timing::default() }, ..Policy::default() },
     };
     let whole = whole::start(&setup).await?;
     whole.open_pages(listeners);

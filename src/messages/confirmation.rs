@@ -140,6 +140,28 @@ mod tests {
     }
 
     #[test]
+    fn an_order_above_the_codes_limit_leads_to_its_page() {
+        let texts = Language::ALL.map(|language| {
+            let text = confirmation_on_page(&gift(language), "https://pay.example/confirm/0-1", PHRASE, now());
+            assert!(plain::length(&text) <= LONGEST);
+            shown(&text)
+        });
+        insta::assert_snapshot!(texts.join("\n---\n"), @"
+        Give €10.00 to Croix-Rouge française (croixrouge)?
+        Yes: with your passkey, within 10 minutes, by 14:32 UTC: https://pay.example/confirm/0-1
+        No: reply NO.
+        Your bank transfer shows your name.
+        Your phrase: “blue heron”. Obole never asks for bank details, a password or a passkey by message.
+        ---
+        Donner 10,00~€ à Croix-Rouge française (croixrouge)~?
+        Oui~: avec votre clé d'accès, sous 10 minutes, avant 14:32 UTC~: https://pay.example/confirm/0-1
+        Non~: répondez NON.
+        Votre virement montre votre nom.
+        Votre phrase~: «~blue heron~». Obole ne demande jamais par message de données bancaires, mot de passe ni clé d'accès.
+        ");
+    }
+
+    #[test]
     fn a_transfer_that_expires_in_seconds_says_seconds() {
         let change = |order: &mut Order| {
             order.kind = Kind::Send;
@@ -274,6 +296,10 @@ mod tests {
             prop_assert!(text.contains(&plain::amount(language, order.total)), "{text}");
             prop_assert!(text.contains("482193") && text.contains("14:32 UTC"), "{text}");
             prop_assert!(!plain::mentions(&text), "{text}");
+            let url = format!("https://a-rather-long-name.payments.example.org/confirm/{}-{}", "0".repeat(32), "1".repeat(32));
+            let text = confirmation_on_page(&order, &url, &phrase, now());
+            prop_assert!(plain::length(&text) <= LONGEST, "{} characters: {text}", plain::length(&text));
+            prop_assert!(text.contains(&url) && text.contains(&plain::amount(language, order.total)), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@
 //! What every text promises:
 //! - the first words say what matters; amount, payee, code and expiry are whole, whatever else has to be shortened;
 //! - at most [`LONGEST`] characters, so that a text fits into every platform's private message together with the address that an
-//!   adapter puts before it (the exception is a bank's own address, which is never cut);
+//!   adapter puts before it (an address is never cut, and counts as 23 characters);
 //! - nobody is mentioned: no at sign that could begin a handle, since a private message on Mastodon reaches everyone it mentions.
 //!   A handle is written without its at sign, a post to copy with `(at)`;
 //! - a payment is never called failed while it may still be made;

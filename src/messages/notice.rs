@@ -234,6 +234,39 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_leads_to_a_page_where_there_is_room() {
+        let say = |language, notice: &Notice, page: Page| {
+            let mut order = gift(language);
+            if *notice == Notice::Receipt {
+                order.payments[0].state = settled();
+            }
+            let text = notice_with_page(&order, notice, PHRASE, &page);
+            assert!(plain::length(&text) <= LONGEST && text.ends_with(&footer(language, PHRASE)));
+            shown(text.rsplit_once('\n').unwrap().0)
+        };
+        let limit = Money::new(3000, Currency::EUR);
+        let refused = Notice::Rejected { reason: Rejection::AboveLowValueLimit { limit } };
+        let texts = Language::ALL.map(|language| {
+            let receipt = say(language, &Notice::Receipt, Page::NotYou("https://pay.example/not-me/0-1".to_owned()));
+            let refusal = say(language, &refused, Page::AddPasskey("https://pay.example/enrol".to_owned()));
+            format!("{receipt}\n{refusal}")
+        });
+        insta::assert_snapshot!(texts.join("\n---\n"), @"
+        Paid: €10.00 to Croix-Rouge française (croixrouge). Receipt 44805217.
+        Reference on your statement: 4dfc7f0c915d9e95ed7f41b6fe2f71f0.
+        Not you? Say so here: https://pay.example/not-me/0-1
+        Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a code is not enough, and you have no passkey.
+        To add one, link your account once more: https://pay.example/enrol
+        ---
+        Payé~: 10,00~€ à Croix-Rouge française (croixrouge). Reçu 44805217.
+        Référence sur votre relevé~: 4dfc7f0c915d9e95ed7f41b6fe2f71f0.
+        Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/0-1
+        Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, un code ne suffit pas, et vous n'avez pas de clé d'accès.
+        Pour en ajouter une, reliez votre compte encore une fois~: https://pay.example/enrol
+        ");
+    }
+
+    #[test]
     fn every_private_message_ends_with_the_phrase_and_what_is_never_asked() {
         let footers = Language::ALL.map(|language| shown(&footer(language, PHRASE)) + "\n" + &shown(&footer(language, "")));
         insta::assert_snapshot!(footers.join("\n---\n"), @"
@@ -458,6 +491,10 @@ mod tests {
             Rejection::TooManyWrongAnswers,
             Rejection::SelfPayment,
             Rejection::StrongConfirmationNeeded,
+            Rejection::PasskeyTooNew { limit, until: now() },
+            Rejection::AboveOwnLimit { limit },
+            Rejection::AccountLocked,
+            Rejection::LimitReached { which: LimitKind::Own },
         ];
         for language in Language::ALL {
             let say = |reason: &Rejection| told(&gift(language), &Notice::Rejected { reason: reason.clone() });
@@ -477,6 +514,10 @@ mod tests {
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The post reached me too late. If you still want to pay, post again.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Too many wrong codes. Post again if it was you; if not, somebody may be using your account: change its password.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The payee's bank account is your own.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a code is not enough, and your passkey is too new: it may confirm that from 2026-03-01 14:22 UTC on.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). It is above the €30.00 that you allow yourself in one order.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). You said that an order was not yours. Until a person has looked at it, nothing is paid from your account.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). It is above the limits that you have set for yourself.
                 "),
                 Language::Fr => insta::assert_snapshot!(texts.join("\n"), @"
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve, evil.example~» n'est pas dans l'annuaire des bénéficiaires vérifiés d'Obole.
@@ -492,6 +533,10 @@ mod tests {
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le message m'est parvenu trop tard. Si vous voulez toujours payer, publiez à nouveau.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Trop de codes faux. Publiez à nouveau si c'était vous~; sinon, quelqu'un utilise peut-être votre compte~: changez-en le mot de passe.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le compte bancaire du bénéficiaire est le vôtre.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, un code ne suffit pas, et votre clé d'accès est trop récente~: elle le pourra à partir du 2026-03-01 14:22 UTC.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). C'est plus que les 30,00~€ que vous vous accordez par ordre.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Vous avez dit qu'un ordre n'était pas de vous. Tant qu'une personne ne l'a pas vérifié, rien n'est payé de votre compte.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). C'est plus que les plafonds que vous vous êtes fixés.
                 "),
             }
         }

@@ -144,9 +144,14 @@ pub(super) fn shorten(text: &str, longest: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Length as the strictest platform counts it at most: in characters.
+/// An address, however long, as Mastodon counts it (the strictest of the platforms).
+const ADDRESS: usize = 23;
+
+/// Length as the strictest platform counts it: in characters, but for addresses. They are never cut.
 pub(super) fn length(text: &str) -> usize {
-    text.chars().count()
+    let addresses = text.split_whitespace().filter(|word| word.starts_with("https://") || word.starts_with("http://"));
+    let not_counted: usize = addresses.map(|address| address.chars().count().saturating_sub(ADDRESS)).sum();
+    text.chars().count() - not_counted
 }
 
 #[cfg(test)]

@@ -51,8 +51,12 @@ pub enum Message {
     EnrolmentCodeUnknown,
     /// An enrolment code that is too old.
     EnrolmentCodeExpired,
+    /// An enrolment code that was sent before.
+    EnrolmentCodeUsed,
     /// A yes without the code.
     YesWithoutCode,
+    /// A yes, and what waits takes a passkey.
+    NeedsPasskey,
     /// A private message from an account that is nobody's yet.
     NotLinked {
         /// Where to begin.
@@ -146,12 +150,14 @@ impl Message {
             Message::NotYet { action } => replies.not_yet(&action_name(language, action)),
             Message::CodeAlone => replies.code_alone(),
             Message::YesWithoutCode => replies.yes_without_code(),
+            Message::NeedsPasskey => replies.needs_passkey(),
             Message::NotLinked { enrol_url } => replies.not_linked(enrol_url),
             Message::Explain { code, fragment, suggestions } => {
                 return explanation(language, code, fragment.as_deref(), suggestions, &footer);
             }
             Message::EnrolmentCodeUnknown => replies.enrolment_code_unknown(),
             Message::EnrolmentCodeExpired => replies.enrolment_code_expired(),
+            Message::EnrolmentCodeUsed => replies.enrolment_code_used(),
             Message::EnrolmentReceived => replies.enrolment_received(),
             Message::EnrolmentAlreadyLinked => replies.enrolment_already_linked(),
             Message::Linked { per_order, per_day, in_all, orders } => {
@@ -347,9 +353,11 @@ mod tests {
             Message::NotUnderstood,
             Message::CodeAlone,
             Message::YesWithoutCode,
+            Message::NeedsPasskey,
             Message::NotLinked { enrol_url: "https://pay.example/enrol".to_owned() },
             Message::EnrolmentCodeUnknown,
             Message::EnrolmentCodeExpired,
+            Message::EnrolmentCodeUsed,
             Message::EnrolmentReceived,
             Message::EnrolmentAlreadyLinked,
             Message::linked(&Limits::default()),
@@ -368,9 +376,11 @@ mod tests {
                 I did not understand this, and nothing was paid. Reply YES and the code, NO, or HELP.
                 A code alone decides nothing. Write YES in front of it to pay, or NO to refuse.
                 A yes needs the code of the order: YES and its six digits, as in my message. Nothing was paid.
+                What waits is too large for a code, so nothing was paid. Open the page in my last question and confirm there with your passkey, or reply NO.
                 This account is not linked to Obole yet, so nothing can be paid from it. Link it first, once: https://pay.example/enrol
                 I do not know this enrolment code. Check it on the page where you saw it, or start there again.
                 This enrolment code has expired. Go back to the page to get a new one.
+                This enrolment code was used already, and does nothing a second time. The page where you saw it shows how things stand.
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
                 This account is already linked to Obole. Nothing was changed.
                 Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all by codes alone; with a passkey more.
@@ -395,12 +405,14 @@ mod tests {
                 Je n'ai pas compris, et rien n'a été payé. Répondez OUI et le code, NON, ou AIDE.
                 Un code seul ne décide rien. Écrivez OUI devant pour payer, ou NON pour refuser.
                 Un oui demande le code de l'ordre~: OUI et ses six chiffres, comme dans mon message. Rien n'a été payé.
+                Ce qui attend est trop grand pour un code, rien n'a donc été payé. Ouvrez la page de ma dernière question et confirmez-y avec votre clé d'accès, ou répondez NON.
                 Ce compte n'est pas encore relié à Obole, rien ne peut donc en être payé. Reliez-le d'abord, une seule fois~: https://pay.example/enrol
                 Je ne connais pas ce code d'inscription. Vérifiez-le sur la page où vous l'avez vu, ou recommencez là-bas.
                 Ce code d'inscription a expiré. Retournez sur la page pour en obtenir un autre.
+                Ce code d'inscription a déjà servi, et ne fait rien une seconde fois. La page où vous l'avez vu montre où en sont les choses.
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.
                 Ce compte est déjà relié à Obole. Rien n'a été changé.
-                Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout par codes seuls~; davantage avec une clé d'accès.
+                Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout par code~; plus avec une clé d'accès.
                 J'ai compris «~solde~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~historique~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~plafonds~», mais ce n'est pas encore disponible. Rien n'a été changé.
@@ -536,6 +548,67 @@ mod tests {
         assert!(text.contains(&plain::to_copy(&long)) && !text.contains("USD"), "{text}");
         let message = explain("E_CURRENCY_UNKNOWN", Some("balles"), &[&long.repeat(3)]);
         insta::assert_snapshot!(said(&message, Language::En), @"I do not serve the currency “balles”. Nothing was paid.");
+    }
+
+    #[test]
+    fn every_change_is_told_with_the_way_to_say_that_it_was_somebody_else() {
+        let changes = [
+            Changed::PasskeyAdded { hours: 24 },
+            Changed::PasskeyAdded { hours: 0 },
+            Changed::PasskeyRemoved,
+            Changed::Phrase,
+            Changed::Language,
+            Changed::Limits,
+            Changed::LinkedAgain,
+            Changed::AccountAdded,
+            Changed::AccountRemoved,
+            Changed::BankAdded,
+            Changed::BankRemoved,
+            Changed::Paying,
+        ];
+        let url = "https://pay.example/not-me/me0-1";
+        let texts = Language::ALL.map(|language| {
+            let mut texts: Vec<String> =
+                changes.iter().map(|what| said(&Message::Changed { what: what.clone(), url: url.to_owned() }, language)).collect();
+            assert!(texts.iter().all(|text| text.ends_with(url)));
+            texts.push(said(&Message::Locked { what: "€10.00 (12345678)".to_owned() }, language));
+            texts.push(said(&Message::Locked { what: String::new() }, language));
+            texts.push(said(&Message::Unlocked, language));
+            texts.join("\n")
+        });
+        insta::assert_snapshot!(texts.join("\n---\n"), @"
+        A passkey was added to your Obole. For 24 hours it confirms small amounts only. Not you? Say so here: https://pay.example/not-me/me0-1
+        A passkey was added to your Obole. Not you? Say so here: https://pay.example/not-me/me0-1
+        A passkey was removed from your Obole. Not you? Say so here: https://pay.example/not-me/me0-1
+        Your safe phrase has changed; the new one stands below. Not you? Say so here: https://pay.example/not-me/me0-1
+        I write to you in English from now on. Not you? Say so here: https://pay.example/not-me/me0-1
+        Your own limits have changed. What you lowered holds now, what you raised later. Not you? Say so here: https://pay.example/not-me/me0-1
+        Your account was linked once more, with your bank's consent; a passkey can be added for an hour. Not you? Say so here: https://pay.example/not-me/me0-1
+        Another account is linked to you, with the same limits for all. Not you? Say so here: https://pay.example/not-me/me0-1
+        An account is not linked to you any more. Not you? Say so here: https://pay.example/not-me/me0-1
+        Another bank account is connected to your Obole. Not you? Say so here: https://pay.example/not-me/me0-1
+        A bank account is not connected to your Obole any more. Not you? Say so here: https://pay.example/not-me/me0-1
+        Your orders are paid from another account of yours from now on. Not you? Say so here: https://pay.example/not-me/me0-1
+        You said that this was not you: €10.00 (12345678). Whatever waited is cancelled, and nothing more is paid from your account until a person has looked at it.
+        You said that this was not you. Whatever waited is cancelled, and nothing more is paid from your account until a person has looked at it.
+        A person has looked at what you reported. Your account can order payments again.
+        ---
+        Une clé d'accès a été ajoutée à votre Obole. Pendant 24 heures, elle ne confirme que de petits montants. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Une clé d'accès a été ajoutée à votre Obole. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Une clé d'accès a été retirée de votre Obole. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Votre phrase de reconnaissance a changé~; la nouvelle figure ci-dessous. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Je vous écris désormais en français. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Vos propres plafonds ont changé. Ce que vous avez baissé vaut dès maintenant, ce que vous avez relevé plus tard. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Votre compte a été relié encore une fois, avec l'accord de votre banque~; une clé d'accès peut être ajoutée pendant une heure. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Un autre compte est relié à vous, avec les mêmes plafonds pour tous. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Un compte n'est plus relié à vous. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Un autre compte bancaire est connecté à votre Obole. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Un compte bancaire n'est plus connecté à votre Obole. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Vos ordres sont désormais payés depuis un autre de vos comptes. Ce n'était pas vous~? Dites-le ici~: https://pay.example/not-me/me0-1
+        Vous avez dit que ce n'était pas vous~: €10.00 (12345678). Ce qui attendait est annulé, et rien d'autre n'est payé de votre compte tant qu'une personne ne l'a pas vérifié.
+        Vous avez dit que ce n'était pas vous. Ce qui attendait est annulé, et rien d'autre n'est payé de votre compte tant qu'une personne ne l'a pas vérifié.
+        Une personne a vérifié ce que vous avez signalé. Votre compte peut à nouveau ordonner des paiements.
+        ");
     }
 
     #[test]

@@ -230,9 +230,11 @@ sentences! {
         not_yet(action);
         code_alone();
         yes_without_code();
+        needs_passkey();
         not_linked(url);
         enrolment_code_unknown();
         enrolment_code_expired();
+        enrolment_code_used();
         enrolment_received();
         enrolment_already_linked();
         linked(per_order, per_day, in_all, orders);

@@ -244,6 +244,7 @@ macro_rules! steps {
             (8, "stream_turns", include_str!(concat!("../../migrations/", $folder, "/0008_stream_turns.sql"))),
             (10, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0010_passkeys.sql"))),
             (11, "own", include_str!(concat!("../../migrations/", $folder, "/0011_own.sql"))),
+            (12, "used_codes", include_str!(concat!("../../migrations/", $folder, "/0012_used_codes.sql"))),
         ]
     };
 }

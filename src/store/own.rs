@@ -224,7 +224,14 @@ impl Tx {
         };
         self.run(ENROLMENTS, args![person.as_str()]).await?;
         for statement in [
-            sql!("UPDATE posts SET author = '' WHERE order_id IN (SELECT id FROM orders WHERE payer_id = $1)"),
+            sql!(
+                "UPDATE posts SET author = '' WHERE EXISTS (SELECT 1 FROM links AS l
+                   WHERE l.person_id = $1 AND l.platform = posts.platform AND l.account = posts.author)"
+            ),
+            sql!(
+                "DELETE FROM hints WHERE EXISTS (SELECT 1 FROM links AS l
+                   WHERE l.person_id = $1 AND l.platform = hints.platform AND l.account = hints.account)"
+            ),
             sql!("DELETE FROM passkeys WHERE person_id = $1"),
             sql!("DELETE FROM sessions WHERE person_id = $1"),
             sql!("DELETE FROM ceremonies WHERE person_id = $1"),

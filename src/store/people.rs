@@ -189,6 +189,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Remembers which code an enrolment used.
+    pub(crate) async fn use_code(&mut self, session: &str, code_mac: &str) -> Result<(), StoreError> {
+        self.run(sql!("UPDATE enrolments SET used_mac = $2 WHERE session = $1"), args![session, code_mac]).await?;
+        Ok(())
+    }
+
+    /// Whether a code was used before.
+    pub(crate) async fn is_used_code(&mut self, code_mac: &str) -> Result<bool, StoreError> {
+        let rows = self.rows(sql!("SELECT 1 AS found FROM enrolments WHERE used_mac = $1 LIMIT 1"), args![code_mac]).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// The enrolment of a browser session.
     pub(crate) async fn enrolment_of_session(&mut self, session: &str) -> Result<Option<Enrolment>, StoreError> {
         let statement = sql!(

@@ -16,14 +16,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::Web;
 use super::failure::Failure;
-use super::passkey::{Ceremony, Shown, challenge, form, go_on};
+use super::passkey::{Ceremony, Seen, Shown, challenge, form, go_on};
 use super::shell::{Page, document, moment, time_of_day};
 use super::visitor::Visitor;
 use super::words::{Texts, fill, texts};
@@ -51,7 +51,7 @@ pub(super) async fn show(State(state): State<Arc<Web>>, visitor: Visitor, Path(l
         p.lead { (words.lead) }
         (facts(visitor.language, &order))
         @if !phrase.is_empty() { p { (fill(&words.phrase, &[("phrase", &phrase)])) } }
-        (form(all, Ceremony::Show, &format!("/confirm/{link}"), &button, &html! {}))
+        (form(all, Ceremony::Show, &format!("/confirm/{link}"), &button, &Seen::field(&order)))
         form method="post" action={ "/confirm/" (link) "/no" } { button { (words.no) } }
         @if let Some(payer) = &order.payer {
             p { a href=(account::disowning_url(&state.app, &payer.person, Some(&order.id))) { (words.not_me) } }
@@ -106,9 +106,13 @@ fn over(state: &Web, visitor: &Visitor, all: &Texts) -> Response {
 }
 
 /// `POST /confirm/{link}/begin`
-pub(super) async fn begin(State(state): State<Arc<Web>>, Path(link): Path<String>) -> Result<Response, Failure> {
+pub(super) async fn begin(
+    State(state): State<Arc<Web>>,
+    Path(link): Path<String>,
+    Form(seen): Form<Seen>,
+) -> Result<Response, Failure> {
     let order = account::order_to_confirm(&state.app, &link).await?;
-    Ok(challenge(ceremony::begin_confirming(&state.app, &order).await?))
+    Ok(challenge(ceremony::begin_confirming(&state.app, &order, &seen.seen).await?))
 }
 
 /// `POST /confirm/{link}`

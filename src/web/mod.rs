@@ -75,6 +75,9 @@ pub struct WebState {
 /// What one person needs who tries a few times; more is a script.
 const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
+/// Challenges that one address may ask for in a minute before anybody has entered: each one is a row, for five minutes.
+const CHALLENGES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
 impl WebState {
     /// Pages about real money, seen directly; an enrolment shows a link to the bank's page instead of leading there at once.
     pub fn new(app: Arc<App>, ledger: Ledger, end: CancellationToken) -> Self {
@@ -99,6 +102,8 @@ pub(crate) struct Web {
     pub(crate) behind_proxy: bool,
     pub(crate) end: CancellationToken,
     pub(crate) beginners: enrol::Beginners,
+    /// Who may ask for a challenge without having entered.
+    pub(crate) callers: enrol::Beginners,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) bank_origins: Vec<String>,
     pub(crate) heard: settlement::webhook::HeardIds,
@@ -131,6 +136,7 @@ fn state(config: WebState) -> Arc<Web> {
         heard: settlement::webhook::HeardIds::default(),
         webhooks: config.webhooks,
         beginners: enrol::Beginners::new(config.enrolments_per_minute),
+        callers: enrol::Beginners::new(CHALLENGES_PER_MINUTE),
         streams: Arc::new(Semaphore::new(live::STREAMS)),
     })
 }

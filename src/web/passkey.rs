@@ -12,6 +12,7 @@ use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
 use super::words::Texts;
 use crate::app::account::{Begun, Made, Signed};
+use crate::order::Order;
 
 /// Whether a passkey is made or shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,19 @@ pub(super) fn form(all: &Texts, ceremony: Ceremony, action: &str, button: &str, 
             p.said role="alert" {}
             noscript { p.notice { (words.needs_script) } }
         }
+    }
+}
+
+/// What a confirmation's form sends with the wish for a challenge: the digest of what the page showed.
+#[derive(Deserialize)]
+pub(super) struct Seen {
+    pub(super) seen: String,
+}
+
+impl Seen {
+    /// The field that holds it.
+    pub(super) fn field(order: &Order) -> Markup {
+        html! { @if let Some(digest) = order.digest() { input type="hidden" name="seen" value=(digest); } }
     }
 }
 

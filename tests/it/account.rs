@@ -6,12 +6,14 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use obole::app::enrol::{self, SessionToken};
 use obole::app::operate::{Act, MatterKind};
-use obole::bank::fake::ConsentId;
+use obole::bank::fake::{AuthorisationId, ConsentId};
 use obole::ids::BankName;
+use obole::money::{Currency, Money};
 use obole::order::state::LimitKind;
-use obole::order::{Means, Order, OrderState, Rejection};
+use obole::order::{Means, Order, OrderState, PaymentState, Rejection};
 use obole::people::Language;
 use obole::people::enrolment::Step;
+use obole::platform::fake::Id;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -38,6 +40,16 @@ async fn sends(pages: &Router, path: &str, cookie: &str, ceremony: &Value, answe
     let body = json!({ "ceremony": ceremony, "answer": answer }).to_string();
     let headers = [JSON[0], JSON[1], ("cookie", cookie)];
     ask(pages, Method::POST, path, &headers, &body).await
+}
+
+/// The same for an order, which has to be the one that was shown.
+async fn confirms(pages: &Router, device: &Authenticator, path: &str, cookie: &str, order: &Order) -> Answer {
+    let begun = begins(pages, path, cookie, &seen(order)).await;
+    sends(pages, path, cookie, &begun["ceremony"], &device.shows(&begun["options"])).await
+}
+
+fn seen(order: &Order) -> String {
+    format!("seen={}", order.digest().unwrap())
 }
 
 /// Asks for a challenge, has the device answer it, and sends the answer.
@@ -73,6 +85,21 @@ async fn enters(pages: &Router, device: &Authenticator) -> String {
     let set = entered.header("set-cookie").to_owned();
     assert!(set.starts_with("obole-me=") && set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
     set.split(';').next().unwrap().to_owned()
+}
+
+/// The bank wants its own authentication above 30 €: its page is in the message and, for the payer alone, in the inbox.
+async fn approves_at_the_bank(story: &TestApp, pages: &Router, name: &str, post: Id, device: &Authenticator) {
+    let order = story.order_becomes(post, "awaiting_bank").await;
+    let PaymentState::AwaitingBank { authorise_at, .. } = &order.payments[0].state else { panic!("{order:?}") };
+    story.hears(name, authorise_at).await;
+    let cookie = enters(pages, device).await;
+    let link = format!("href=\"{authorise_at}\"");
+    assert!(get(pages, "/me", &[("cookie", &cookie)]).await.body.contains(&link));
+    assert!(!get(pages, &format!("/orders/{}", order.id), &[]).await.body.contains(&link), "whoever has the order's address");
+    let (_, authorisation) = authorise_at.rsplit_once('/').unwrap();
+    story.world.bank.answer(&AuthorisationId(authorisation.to_owned()), true, Some(name)).unwrap();
+    story.world.clock.advance(Duration::from_secs(10));
+    story.order_becomes(post, "settled").await;
 }
 
 /// The path of the page that the newest question leads to.
@@ -113,13 +140,16 @@ told_on_both! {
         // The code that a smaller order would have had is worth nothing.
         let OrderState::AwaitingConfirmation { salt, .. } = &order.state else { panic!() };
         story.tells("ana", &format!("OUI {}", story.app.secret.confirmation_code(&order.id, salt)));
-        story.hears("ana", "Wrong code").await;
+        story.hears("ana", "too large for a code").await;
 
-        let begun = begins(&pages, &link, "", "").await;
+        // Whoever was shown something else is not even asked.
+        let stale = posts(&pages, &format!("{link}/begin"), "", "seen=00").await;
+        assert_eq!((stale.status, stale.json()["error"].as_str()), (StatusCode::CONFLICT, Some("order_changed")));
+        let begun = begins(&pages, &link, "", &seen(&order)).await;
         let answer = device.shows(&begun["options"]);
         let confirmed = sends(&pages, &link, "", &begun["ceremony"], &answer).await;
         assert_eq!(confirmed.json()["next"], format!("/orders/{}", order.id));
-        story.order_becomes(post, "settled").await;
+        approves_at_the_bank(&story, &pages, "ana", post, &device).await;
         assert_eq!(story.world.balance("croixrouge"), 8_000);
         let receipt = story.hears("ana", "Paid: €80.00").await;
         assert!(receipt.contains("Not you? Say so here: http://localhost:8080/not-me/"), "{receipt}");
@@ -144,19 +174,19 @@ told_on_both! {
             let OrderState::AwaitingConfirmation { salt, .. } = &order.state else { panic!() };
             format!("/confirm/{}-{}", order.id, story.app.secret.confirmation_token(&order.id, salt))
         };
-        let begun = begins(&pages, &path(&one), "", "").await;
+        let begun = begins(&pages, &path(&one), "", &seen(&one)).await;
         let answer = device.shows(&begun["options"]);
         let swapped = sends(&pages, &path(&two), "", &begun["ceremony"], &answer).await;
         assert_eq!(swapped.json()["error"], "ceremony_gone");
         let spent = sends(&pages, &path(&one), "", &begun["ceremony"], &answer).await;
         assert_eq!(spent.json()["error"], "ceremony_gone", "a ceremony that ended badly has ended");
         // Fifty times at once: one confirmation.
-        let begun = begins(&pages, &path(&one), "", "").await;
+        let begun = begins(&pages, &path(&one), "", &seen(&one)).await;
         let (answer, path) = (device.shows(&begun["options"]), path(&one));
         let all = (0..50).map(|_| sends(&pages, &path, "", &begun["ceremony"], &answer));
         let confirmed = futures_util::future::join_all(all).await.iter().filter(|answer| answer.status.is_success()).count();
         assert_eq!(confirmed, 1);
-        story.order_becomes(first, "settled").await;
+        approves_at_the_bank(&story, &pages, "ana", first, &device).await;
         assert_eq!(story.world.bank.totals().unwrap().payments, 1);
         story.tells("ana", "NON");
         story.order_becomes(second, "cancelled").await;
@@ -170,23 +200,23 @@ told_on_both! {
         let other = with_passkey(&story, &pages, "eve", 2).await;
         story.world.clock.advance(DAY);
         let post = story.posts("ana", LARGE);
-        story.order_becomes(post, "awaiting_confirmation").await;
+        let order = story.order_becomes(post, "awaiting_confirmation").await;
         let link = link_to(&story, "ana").await;
-        assert_eq!(signs(&pages, &other, &link, "").await.json()["error"], "not_yours");
+        assert_eq!(confirms(&pages, &other, &link, "", &order).await.json()["error"], "not_yours");
         device.verifies = false;
-        assert_eq!(signs(&pages, &device, &link, "").await.json()["error"], "not_verified");
+        assert_eq!(confirms(&pages, &device, &link, "", &order).await.json()["error"], "not_verified");
         device.verifies = true;
         device.origin = "http://localhost.evil.example".to_owned();
-        assert_eq!(signs(&pages, &device, &link, "").await.json()["error"], "not_verified");
+        assert_eq!(confirms(&pages, &device, &link, "", &order).await.json()["error"], "not_verified");
         let foreign = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
         let refused = ask(&pages, Method::POST, &format!("{link}/begin"), &foreign, "").await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         let guessed = format!("{}0", &link[..link.len() - 1]);
         let guessed = if guessed == link { format!("{}1", &link[..link.len() - 1]) } else { guessed };
-        assert_eq!(posts(&pages, &format!("{guessed}/begin"), "", "").await.json()["error"], "not_waiting");
+        assert_eq!(posts(&pages, &format!("{guessed}/begin"), "", &seen(&order)).await.json()["error"], "not_waiting");
         story.world.clock.advance(Duration::from_secs(11 * 60));
         story.order_becomes(post, "expired").await;
-        assert_eq!(posts(&pages, &format!("{link}/begin"), "", "").await.json()["error"], "not_waiting");
+        assert_eq!(posts(&pages, &format!("{link}/begin"), "", &seen(&order)).await.json()["error"], "not_waiting");
         assert_eq!(story.world.balance("croixrouge"), 0);
         drop(pages);
         story.ends().await;
@@ -199,7 +229,7 @@ told_on_both! {
         let post = story.posts("ana", LARGE);
         let order = story.order_becomes(post, "awaiting_confirmation").await;
         let link = link_to(&story, "ana").await;
-        let begun = begins(&pages, &link, "", "").await;
+        let begun = begins(&pages, &link, "", &seen(&order)).await;
         let payment = &order.payments[0];
         let others = story.world.bank.accounts_of("bob").unwrap()[0].account.iban.clone();
         let swaps = [
@@ -211,7 +241,7 @@ told_on_both! {
         for (from, to) in swaps {
             let swap = |from: &str, to: &str| format!("UPDATE orders SET data = REPLACE(data, '{from}', '{to}') WHERE id = '{}'", order.id);
             story.tampers(&swap(from, to)).await;
-            let changed = posts(&pages, &format!("{link}/begin"), "", "").await;
+            let changed = posts(&pages, &format!("{link}/begin"), "", &seen(&order)).await;
             assert_eq!(changed.json()["error"], "order_changed", "{from} → {to}");
             story.tampers(&swap(to, from)).await;
         }
@@ -243,13 +273,13 @@ told_on_both! {
         for _ in 0..5 {
             let small = story.posts("ana", "@obole #donner 20€ @croixrouge");
             let order = story.order_becomes(small, "awaiting_confirmation").await;
-            let confirmed = signs(&pages, &device, &format!("/me/orders/{}", order.id), &cookie).await;
+            let confirmed = confirms(&pages, &device, &format!("/me/orders/{}", order.id), &cookie, &order).await;
             assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.body);
             story.order_becomes(small, "settled").await;
         }
         let sixth = story.posts("ana", "@obole #donner 20€ @croixrouge");
         let order = story.order_becomes(sixth, "awaiting_confirmation").await;
-        signs(&pages, &device, &format!("/me/orders/{}", order.id), &cookie).await;
+        confirms(&pages, &device, &format!("/me/orders/{}", order.id), &cookie, &order).await;
         let refused = story.order_becomes(sixth, "rejected").await;
         let count = Rejection::LimitReached { which: LimitKind::LowValueCount };
         assert!(matches!(&refused.state, OrderState::Rejected { reason, .. } if *reason == count), "{:?}", refused.state);
@@ -270,7 +300,7 @@ told_on_both! {
         let link = link_to(&story, "ana").await;
         let order = story.order_becomes(sixth, "awaiting_confirmation").await;
         assert_eq!(by(&order), Means::Passkey);
-        assert_eq!(signs(&pages, &device, &link, "").await.status, StatusCode::OK);
+        assert_eq!(confirms(&pages, &device, &link, "", &order).await.status, StatusCode::OK);
         story.order_becomes(sixth, "settled").await;
         for _ in 0..5 {
             story.world.clock.advance(Duration::from_secs(1));
@@ -301,10 +331,10 @@ told_on_both! {
         let inbox = get(&pages, "/me", &[("cookie", &ana)]).await.body;
         assert!(inbox.contains("€4.00") && inbox.contains("€5.00") && inbox.contains("€0.00 of €1,000.00"), "{inbox}");
         assert!(!get(&pages, "/me", &[("cookie", &eve)]).await.body.contains("€4.00"));
-        let theft = posts(&pages, &format!("/me/orders/{}/begin", one.id), &eve, "").await;
+        let theft = posts(&pages, &format!("/me/orders/{}/begin", one.id), &eve, &seen(&one)).await;
         assert_eq!(theft.status, StatusCode::NOT_FOUND);
 
-        assert_eq!(signs(&pages, &device, &format!("/me/orders/{}", one.id), &ana).await.json()["next"], "/me");
+        assert_eq!(confirms(&pages, &device, &format!("/me/orders/{}", one.id), &ana, &one).await.json()["next"], "/me");
         story.order_becomes(first, "settled").await;
         let no = posts(&pages, &format!("/me/orders/{}/no", two.id), &ana, "").await;
         assert_eq!(no.status, StatusCode::SEE_OTHER);
@@ -388,7 +418,7 @@ told_on_both! {
         story.order_becomes(sixth, "rejected").await;
 
         // Another account at the bank, under the same limits, and it pays once chosen.
-        story.world.bank.open_account("ana", "second", obole::money::Money::new(5_000, obole::money::Currency::EUR)).unwrap();
+        story.world.bank.open_account("ana", "second", Money::new(5_000, Currency::EUR)).unwrap();
         let second = story.world.bank.accounts_of("ana").unwrap().into_iter().map(|view| view.account.iban.clone());
         let first = story.app.order_of_post(&"town".into(), &sixth.to_string()).await.unwrap().unwrap().payer.unwrap().iban;
         let second = second.into_iter().find(|iban| *iban != first).unwrap();
@@ -459,14 +489,41 @@ told_on_both! {
         story.ends().await;
     }
 
+    async fn a_wrong_an_old_and_a_used_code_have_one_clear_answer_each(story: TestApp) {
+        let person = story.world.person("ana");
+        story.world.bank.open_account("ana", "ana", Money::new(5_000, Currency::EUR)).unwrap();
+        let (token, enrolment) = enrol::begin(&story.app, &BankName::from("bank"), Language::En, "pomme").await.unwrap();
+        let Step::AwaitingConsent { consent, .. } = &enrolment.step else { panic!("{enrolment:?}") };
+        let consent = story.world.bank.consent(&ConsentId(consent.clone())).unwrap();
+        story.world.bank.answer(consent.authorisations.last().unwrap(), true, Some("ana")).unwrap();
+        let enrolment = enrol::ask_bank(&story.app, enrolment).await.unwrap();
+        story.tells("ana", "OBOLE-0000-0001");
+        story.hears("ana", "I do not know this enrolment code").await;
+        story.world.clock.advance(Duration::from_secs(16 * 60));
+        story.tells("ana", enrol::shown_code(&story.app, &enrolment).unwrap().as_str());
+        story.hears("ana", "This enrolment code has expired").await;
+        let enrolment = enrol::renew_code(&story.app, enrolment).await.unwrap();
+        let code = enrol::shown_code(&story.app, &enrolment).unwrap();
+        story.tells("ana", code.as_str());
+        story.hears("ana", "Code received").await;
+        // Somebody else who saw it, and the person once more.
+        story.tells("eve", code.as_str());
+        story.hears("eve", "This enrolment code was used already").await;
+        let found = enrol::find(&story.app, &token).await.unwrap().unwrap();
+        let Step::AwaitingWord { candidate, .. } = &found.step else { panic!("{found:?}") };
+        assert_eq!(candidate.account.as_str(), person.id.to_string(), "the first who sent it is the one who is shown");
+        story.ends().await;
+    }
+
     async fn not_me_stops_everything_and_reaches_an_operator_who_lets_go(story: TestApp) {
         let pages = pages(&story);
         let device = with_passkey(&story, &pages, "ana", 1).await;
         let cookie = enters(&pages, &device).await;
         let paid = story.pays("ana", "@obole #donner 9€ @croixrouge").await;
         let order = story.order_becomes(paid, "settled").await;
-        let receipt = story.hears("ana", "/not-me/").await;
+        let receipt = story.hears("ana", "Paid: €9.00").await;
         let link = receipt.split("http://localhost:8080").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        assert!(link.starts_with("/not-me/"), "{receipt}");
         let open = story.posts("ana", "@obole #donner 5€ @wateraid");
         story.order_becomes(open, "awaiting_confirmation").await;
         for _ in 0..20 {
@@ -522,7 +579,7 @@ told_on_both! {
         // Not while something waits; not without the box; not by the session alone.
         let open = story.posts("ana", "@obole #donner 5€ @wateraid");
         story.order_becomes(open, "awaiting_confirmation").await;
-        let unsure = posts(&pages, "/me/erase/begin", &cookie, "").await;
+        let unsure = posts(&pages, "/me/erase/begin", &cookie, "sure=").await;
         assert_eq!(unsure.status, StatusCode::BAD_REQUEST);
         let begun = begins(&pages, "/me/erase", &cookie, "sure=yes").await;
         let refused = sends(&pages, "/me/erase", &cookie, &begun["ceremony"], &device.shows(&begun["options"])).await;

@@ -27,6 +27,7 @@ fn order_events() -> Vec<Event> {
         Event::PayerLinked { payer, language: Language::En, salt: "s".into() },
         Event::PayeeClaimed { payment: 0, payee, salt: "s".into() },
         answer(Answer::Yes),
+        answer(Answer::StrongYes),
         answer(Answer::No),
         answer(Answer::WrongCode),
         Event::LimitReached { which: LimitKind::RollingDay },
@@ -195,7 +196,13 @@ fn table(title: &str, rows: &[(String, Order)], events: &[Event], is_about_payme
 }
 
 fn page() -> String {
-    let orders: Vec<(String, Order)> = order_states().into_iter().map(|(name, order)| (name.to_owned(), order)).collect();
+    let mut orders: Vec<(String, Order)> = order_states().into_iter().map(|(name, order)| (name.to_owned(), order)).collect();
+    let asked = orders.iter().position(|(name, _)| name == "awaiting_confirmation").unwrap();
+    let mut strong = orders[asked].1.clone();
+    if let OrderState::AwaitingConfirmation { by, .. } = &mut strong.state {
+        *by = Means::Passkey;
+    }
+    orders.insert(asked + 1, ("awaiting_confirmation, by a passkey".to_owned(), strong));
     let intro = "# The lifecycle: states × events\n\n\
         Made by `tests/it/lifecycle.rs` from the decisions themselves (`src/order`), which also keeps it true. Each state is shown in the\n\
         middle of its life, before any of its deadlines (`time_passed`: after them), at a bank that remembers keys for two hours and was\n\

@@ -7,8 +7,8 @@ use obole::ids::{AccountId, BankName, Channel, OrderId, PayeeId, PaymentKey, Per
 use obole::money::{Currency, Money};
 use obole::order::state::{LimitKind, Rejection};
 use obole::order::{
-    Answer, BankSaid, CancelledBy, Effect, Event, Hold, Kind, Notice, Objection, Order, OrderState, PayeeSnapshot, Payer, Payment,
-    PaymentState, Policy, Rail, Resolution, Source, decide, propose,
+    Answer, BankSaid, CancelledBy, Effect, Event, Hold, Kind, Means, Notice, Objection, Order, OrderState, PasskeyStanding,
+    PayeeSnapshot, Payer, Payment, PaymentState, Policy, Rail, Resolution, Source, decide, propose,
 };
 use obole::people::{Class, Language};
 use proptest::prelude::*;
@@ -398,6 +398,52 @@ fn sums_that_a_code_may_not_confirm_are_refused_before_anybody_is_asked() {
 }
 
 #[test]
+fn what_needs_a_passkey_is_confirmed_by_no_code() {
+    let policy = Policy { passkey: PasskeyStanding::Usable, ..Policy::default() };
+    let asked = propose(draft(&[3001]), None, "s".into(), start(), &policy);
+    assert!(matches!(asked.order.state, OrderState::AwaitingConfirmation { by: Means::Passkey, .. }));
+    assert_eq!(asked.effects, [Effect::AskPayer]);
+    let answered = |order: &Order, answer| decide(order, &Event::Answered { answer }, after(1), &policy);
+    assert!(answered(&asked.order, Answer::Yes).is_err());
+    let confirmed = answered(&asked.order, Answer::StrongYes).unwrap();
+    assert_eq!((confirmed.order.state.name(), confirmed.reserves_limits, confirmed.strong), ("confirmed", true, true));
+    let small = asked_with(&[1000], &policy);
+    assert!(!answered(&small, Answer::Yes).unwrap().strong);
+    assert!(answered(&small, Answer::StrongYes).unwrap().strong);
+    // Another day, another payee: what was signed for is void.
+    let mut swapped = asked.order.clone();
+    swapped.payments[0].amount = Money::new(3002, Currency::EUR);
+    assert!(answered(&swapped, Answer::StrongYes).is_err());
+    let new = Policy { passkey: PasskeyStanding::NewUntil(after(60)), ..Policy::default() };
+    let refused = propose(draft(&[3001]), None, "s".into(), start(), &new).order.state;
+    let until = after(60);
+    let limit = Money::new(3000, Currency::EUR);
+    assert!(matches!(refused, OrderState::Rejected { reason, .. } if reason == Rejection::PasskeyTooNew { limit, until }));
+}
+
+#[test]
+fn a_code_that_is_not_enough_any_more_leads_to_the_passkey_if_there_is_one() {
+    let policy = Policy { passkey: PasskeyStanding::Usable, ..Policy::default() };
+    let order = asked_with(&[1000], &policy);
+    let reached = |which, policy: &Policy| decide(&order, &Event::LimitReached { which }, after(300), policy).unwrap();
+    for which in [LimitKind::LowValueSum, LimitKind::LowValueCount] {
+        let again = reached(which, &policy);
+        assert_eq!(again.effects, [Effect::AskPayer]);
+        let OrderState::AwaitingConfirmation { by, until, .. } = &again.order.state else { panic!("{:?}", again.order.state) };
+        assert_eq!((*by, *until), (Means::Passkey, after(300 + 600)));
+        let twice = decide(&again.order, &Event::LimitReached { which }, after(301), &policy).unwrap();
+        assert_eq!(twice.order.state.name(), "rejected", "asked again once");
+        assert_eq!(reached(which, &Policy::default()).order.state.name(), "rejected");
+    }
+    assert_eq!(reached(LimitKind::RollingDay, &policy).order.state.name(), "rejected");
+    assert_eq!(reached(LimitKind::Own, &policy).order.state.name(), "rejected");
+}
+
+fn asked_with(shares: &[i64], policy: &Policy) -> Order {
+    propose(draft(shares), None, "s".into(), start(), policy).order
+}
+
+#[test]
 fn an_author_without_a_channel_is_hinted_at_and_asked_once_linked() {
     let mut order = draft(&[1000]);
     let payer = order.payer.take().unwrap();
@@ -428,7 +474,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (index.clone(), said).prop_map(|(payment, said)| Event::Bank { payment, said }),
         3 => (index, 0_u8..3).prop_map(|(payment, turn)| Event::SubmitBegins { payment, turn: turn.to_string() }),
-        2 => prop_oneof![Just(Answer::Yes), Just(Answer::No), Just(Answer::WrongCode)].prop_map(|answer| Event::Answered { answer }),
+        2 => prop_oneof![Just(Answer::Yes), Just(Answer::StrongYes), Just(Answer::No), Just(Answer::WrongCode)].prop_map(|answer| Event::Answered { answer }),
         1 => prop_oneof![Just(CancelledBy::Payer), Just(CancelledBy::Edit), Just(CancelledBy::CancelOrder)].prop_map(|by| Event::Cancelled { by }),
         1 => Just(Event::TimePassed),
         1 => Just(Event::LimitReached { which: LimitKind::RollingDay }),

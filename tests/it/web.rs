@@ -61,9 +61,24 @@ pub(crate) async fn get(pages: &Router, path: &str, headers: &[(&str, &str)]) ->
 async fn every_answer_carries_the_strict_headers_and_nothing_inline() {
     let Some(story) = TestApp::start(Engine::Sqlite).await else { return };
     let pages = pages(&story);
-    for path in
-        ["/", "/enrol", "/c/telethon", "/try-the-language", "/livez", "/readyz", "/nothing", "/orders/zzz", "/assets/obole.css"]
-    {
+    for path in [
+        "/",
+        "/enrol",
+        "/c/telethon",
+        "/try-the-language",
+        "/livez",
+        "/readyz",
+        "/nothing",
+        "/orders/zzz",
+        "/assets/obole.css",
+        "/me",
+        "/me/settings",
+        "/me/erase",
+        "/me/export",
+        "/confirm/x-1",
+        "/not-me/x-1",
+        "/enrol?passkey=added",
+    ] {
         let answer = get(&pages, path, &[]).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{path}: {policy}");

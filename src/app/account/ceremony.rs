@@ -123,14 +123,14 @@ pub async fn begin_adding(app: &App, person: &PersonId, binding: &str) -> Result
     remember(app, wanted, &state, options).await
 }
 
-/// Asks the payer of an order for a passkey, for exactly what the order is now.
-pub async fn begin_confirming(app: &App, order: &Order) -> Result<Begun, AccountError> {
+/// Asks the payer of an order for a passkey, for exactly what the page showed: `seen` is the digest of it.
+pub async fn begin_confirming(app: &App, order: &Order, seen: &str) -> Result<Begun, AccountError> {
     let OrderState::AwaitingConfirmation { until, digest, .. } = &order.state else { return Err(Problem::NotWaiting.into()) };
     let payer = order.payer.as_ref().ok_or(Problem::NotWaiting)?;
     if *until <= app.clock.now() {
         return Err(Problem::NotWaiting.into());
     }
-    if order.digest().as_ref() != Some(digest) {
+    if order.digest().as_ref() != Some(digest) || seen != digest {
         return Err(Problem::Changed.into());
     }
     begin_signing(app, CONFIRM, &payer.person, order.id.as_str(), Some(digest.clone())).await

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | ask: the private message with the link | order `AwaitingConfirmation`, `by` a passkey, its digest | the message is written again, with the same link: the token is derived, not stored |
 //! | `GET` the page | – | nothing: looking changes nothing |
-//! | begin: a challenge for the browser | – | the row of the ceremony is there or not; unused it runs out after [`ceremony::LIFE`] |
+//! | begin: a challenge for the browser, if the order still is what the page showed | – | the row of the ceremony is there or not; unused it runs out after [`ceremony::LIFE`] |
 //! | the person touches the key | ceremony: person, order, digest of what was shown | the same answer may be sent again |
 //! | finish, in the ledger | – | nothing has happened; the same answer may be sent again |
 //! | the ledger's commit | ceremony deleted, passkey's counter, order `Confirmed` with its digest, limits reserved, the low-value limits begun anew, audit line, effects: all or nothing | the order is confirmed and goes on by itself; the same answer again finds no ceremony and confirms nothing |

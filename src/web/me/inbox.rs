@@ -12,7 +12,7 @@ use crate::people::Language;
 use crate::web::Web;
 use crate::web::confirm::facts;
 use crate::web::order::standing;
-use crate::web::passkey::{Ceremony, form};
+use crate::web::passkey::{Ceremony, Seen, form};
 use crate::web::shell::{Page, document, moment};
 use crate::web::visitor::Visitor;
 use crate::web::words::{Me, Texts, fill, texts};
@@ -51,7 +51,7 @@ fn open(all: &Texts, language: Language, order: &Order) -> Markup {
             @if asks {
                 (facts(language, order))
                 @if takes_passkey(order) { p.quiet { (words.takes_passkey) } }
-                (form(all, Ceremony::Show, &format!("/me/orders/{}", order.id), &button, &html! {}))
+                (form(all, Ceremony::Show, &format!("/me/orders/{}", order.id), &button, &Seen::field(order)))
             } @else {
                 (standing(language, order))
             }

@@ -21,7 +21,7 @@ pub(super) mod settings;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -33,9 +33,9 @@ pub(super) use session::Entered;
 use super::Web;
 use super::confirm::reported;
 use super::failure::Failure;
-use super::passkey::{Ceremony, Shown, challenge, form, go_on};
+use super::passkey::{Ceremony, Seen, Shown, challenge, form, go_on};
 use super::shell::{Page, document};
-use super::visitor::Visitor;
+use super::visitor::{Visitor, address};
 use super::words::texts;
 use crate::app::account::{self, Act, Problem, ceremony, view};
 use crate::ids::OrderId;
@@ -64,7 +64,8 @@ fn door(state: &Web, visitor: &Visitor) -> Response {
 }
 
 /// `POST /me/enter/begin`
-pub(super) async fn begin_entering(State(state): State<Arc<Web>>) -> Result<Response, Failure> {
+pub(super) async fn begin_entering(State(state): State<Arc<Web>>, request: Request) -> Result<Response, Failure> {
+    state.callers.admit(address(request.headers(), request.extensions(), state.behind_proxy))?;
     Ok(challenge(ceremony::begin_entering(&state.app).await?))
 }
 
@@ -100,9 +101,10 @@ pub(super) async fn begin_confirming(
     State(state): State<Arc<Web>>,
     entered: Entered,
     Path(id): Path<String>,
+    Form(seen): Form<Seen>,
 ) -> Result<Response, Failure> {
     let order = own_order(&state, &entered, &id).await?;
-    Ok(challenge(ceremony::begin_confirming(&state.app, &order).await?))
+    Ok(challenge(ceremony::begin_confirming(&state.app, &order, &seen.seen).await?))
 }
 
 /// `POST /me/orders/{id}`

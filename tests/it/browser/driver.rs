@@ -159,6 +159,15 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
+    /// Gives the phone a lock that its owner opens at once: a virtual authenticator, as W3C WebAuthn section 11 describes it.
+    pub(super) async fn has_passkeys(&self) {
+        let authenticator = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        self.special("webauthn/authenticator", authenticator).await;
+    }
+
     /// Leaves a picture of the page's beginning on a larger screen.
     pub(super) async fn shows_on_a_desk(&self, what: &str) {
         self.has_screen(DESK).await;
@@ -270,6 +279,15 @@ impl Browser {
         let Browser { client, driver, .. } = self;
         client.close().await.unwrap();
         drop(driver);
+    }
+
+    /// Takes one complaint out of the console that the story meant to cause: a request answered with this status.
+    pub(super) async fn expects_complaint(&self, status: &str) {
+        let complaints = self.log("browser").await;
+        let (meant, others): (Vec<_>, Vec<_>) = complaints
+            .iter()
+            .partition(|line| line["message"].as_str().is_some_and(|message| message.contains(&format!("status of {status}"))));
+        assert_eq!((meant.len(), others.len()), (1, 0), "{complaints:#?}");
     }
 
     async fn log(&self, kind: &str) -> Vec<Value> {

@@ -101,13 +101,13 @@ fn base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for group in bytes.chunks(3) {
         let bits = group.iter().enumerate().fold(0_u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
-        text.extend((0..=group.len()).map(|place| char::from(LETTERS[(bits >> (18 - 6 * place)) as usize & 63])));
+        text.extend((0..=group.len()).map(|place| char::from(LETTERS[usize::try_from(bits >> (18 - 6 * place) & 63).unwrap()])));
     }
     text
 }
 
 fn from_base64(text: &str) -> Vec<u8> {
-    let value = |letter: u8| LETTERS.iter().position(|known| *known == letter).unwrap() as u32;
+    let value = |letter: u8| u32::try_from(LETTERS.iter().position(|known| *known == letter).unwrap()).unwrap();
     let mut bytes = Vec::new();
     for group in text.as_bytes().chunks(4) {
         let bits = group.iter().enumerate().fold(0_u32, |bits, (place, letter)| bits | value(*letter) << (18 - 6 * place));
