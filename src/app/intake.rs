@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::App;
+use super::commands;
 use super::confirm::{self, Word};
 use super::desk::{Addressee, Desk};
 use super::enrol;
@@ -21,7 +22,7 @@ use crate::crash::crash_point;
 use crate::entropy::{Entropy, random_bytes};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
 use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading};
-use crate::messages::Message;
+use crate::messages::{CommandAnswer, Message};
 use crate::money::{Currency, Money};
 use crate::order::state::{OrderState, PaymentState, Rejection};
 use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
@@ -258,6 +259,11 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
     match read(post, platform, &known.tags, desk.app.limits.now().limits.currency) {
         Reading::None(_) => Ok(Outcome::Nothing),
         Reading::Rejected(rejection) => {
+            if let (language::Code::ReplyUnknown, Some(payer)) = (rejection.code, &payer)
+                && commands::keep_for_operator(desk, payer, post).await?
+            {
+                return Ok(Outcome::Answer);
+            }
             if rejection.code == language::Code::ReplyUnknown {
                 correct(desk, platform, payer.as_ref(), post, Message::NotUnderstood).await?;
             } else if rejection.code == language::Code::ReplyCode {
@@ -280,10 +286,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
                 (language::Action::Refuse, Some(payer)) => {
                     confirm::answer(desk, payer, Word::No, reply.reference.as_deref(), &post.native_id).await?;
                 }
-                (language::Action::Help, Some(payer)) => desk.say_to_payer(payer, Some(&post.native_id), Message::Help),
                 (action, Some(payer)) => {
-                    let message = Message::NotYet { action: action.as_str().to_owned() };
-                    desk.say_to_payer(payer, Some(&post.native_id), message);
+                    commands::command(desk, payer, action, reply.reference.as_deref(), post).await?;
                 }
             }
             Ok(Outcome::Answer)
@@ -307,9 +311,22 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
             if payer.is_none() && command.addressed == language::Addressed::ByCampaign {
                 return Ok(Outcome::Nothing);
             }
+            if let Some(payer) = payer.as_ref().filter(|payer| payer.paused_at.is_some()) {
+                return say_paused(desk, platform, payer, post).await;
+            }
             propose(desk, platform, known, post, &command, payer).await
         }
     }
+}
+
+/// An order of somebody who wrote STOP. In private it is answered; a post of theirs, once a day, since it was meant for us.
+async fn say_paused(desk: &mut Desk<'_>, platform: &dyn Platform, payer: &LinkedPayer, post: &Post) -> Result<Outcome, StoreError> {
+    let is_private = post.channel == Channel::Dm;
+    if is_private || desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await? {
+        let thread = is_private.then_some(post.native_id.as_str());
+        desk.say_to_payer(payer, thread, Message::Command { answer: CommandAnswer::Paused });
+    }
+    Ok(Outcome::Command)
 }
 
 /// A network as the order language calls it.

@@ -15,9 +15,11 @@
 //! [`desk`](self) with it, and commits orders, audit lines and effects together. Everything that acts outside is an effect that
 //! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
 
+mod ask;
 mod at_hand;
 pub mod audit;
 pub mod changes;
+mod commands;
 mod confirm;
 mod desk;
 pub mod directory;
@@ -30,6 +32,7 @@ pub mod in_force;
 pub mod intake;
 pub mod ledger;
 pub mod operate;
+pub mod pages;
 mod quarantine;
 pub mod reconcile;
 mod settle;

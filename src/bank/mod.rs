@@ -182,6 +182,15 @@ pub struct Entry {
     pub booked_on: Option<Date>,
 }
 
+/// What an account holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// What is booked, where the bank tells.
+    pub booked: Option<Money>,
+    /// What can be spent, where the bank tells.
+    pub available: Option<Money>,
+}
+
 /// A consent to read accounts, freshly asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentRequest {
@@ -240,4 +249,10 @@ pub trait Bank: Send + Sync {
 
     /// How a consent stands. A returning browser only triggers this question.
     async fn consent(&self, consent_id: &str) -> Result<ConsentStanding, TryAgain>;
+
+    /// What an account holds, under the payer's consent; `None` on a rail that does not tell.
+    async fn balance(&self, account: &DebtorAccount) -> Result<Option<Balance>, TryAgain> {
+        let _ = account;
+        Ok(None)
+    }
 }

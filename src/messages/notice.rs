@@ -33,6 +33,7 @@ fn body(order: &Order, notice: &Notice, detail: Detail, references: bool) -> Str
                 CancelledBy::Edit => texts.cancelled_edit(),
                 CancelledBy::Deletion => texts.cancelled_deletion(),
                 CancelledBy::Unlinked => texts.cancelled_unlinked(),
+                CancelledBy::Stopped => texts.cancelled_stopped(),
             };
             texts.cancelled(&all, &why)
         }

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::CommandAnswer;
 use super::texts::{Explain, texts};
 use super::{LONGEST, footer, plain};
+use crate::clock::Timestamp;
 use crate::money::Money;
 use crate::order::Limits;
 use crate::people::Language;
@@ -28,9 +30,9 @@ pub enum Message {
     Help,
     /// A private message that is nothing we know.
     NotUnderstood,
-    /// A command that is understood and not available yet.
+    /// Something that is understood and not available yet.
     NotYet {
-        /// Its name in the order language: `balance`, `history`, `limits`, `stop`, `start`, `refund`, `erase`, `export`, `request`.
+        /// Its name in the order language: `request`.
         action: String,
     },
     /// A code without yes or no.
@@ -59,6 +61,27 @@ pub enum Message {
     EnrolmentReceived,
     /// An enrolment code from an account that has a person.
     EnrolmentAlreadyLinked,
+    /// An answer to what was asked for besides paying.
+    Command {
+        /// Which.
+        answer: CommandAnswer,
+    },
+    /// A code for several orders that are not the same any more.
+    SetChanged {
+        /// How many they were.
+        count: u64,
+    },
+    /// Several orders that the limits do not hold together.
+    SetTooMuch,
+    /// Several orders, one of which has to wait.
+    SetToCheck,
+    /// An account that sent too many wrong codes within a day.
+    CodesBlocked {
+        /// Until when.
+        until: Timestamp,
+        /// Where orders can be confirmed all the same.
+        url: String,
+    },
     /// Welcome.
     Linked {
         /// The most in one order.
@@ -102,6 +125,11 @@ impl Message {
             Message::Explain { code, fragment, suggestions } => {
                 return explanation(language, code, fragment.as_deref(), suggestions, &footer);
             }
+            Message::SetChanged { count } => texts.together.changed(&count.to_string()),
+            Message::SetTooMuch => texts.together.too_much(),
+            Message::SetToCheck => texts.together.to_check(),
+            Message::CodesBlocked { until, url } => texts.together.blocked(&texts.common.clock(&plain::moment(*until)), url),
+            Message::Command { answer } => return answer.render(language, &footer),
             Message::EnrolmentCodeUnknown => replies.enrolment_code_unknown(),
             Message::EnrolmentCodeExpired => replies.enrolment_code_expired(),
             Message::EnrolmentReceived => replies.enrolment_received(),
@@ -119,14 +147,6 @@ impl Message {
 fn action_name(language: Language, action: &str) -> String {
     let names = &texts(language).actions;
     match action {
-        "balance" => names.balance(),
-        "history" => names.history(),
-        "limits" => names.limits(),
-        "stop" => names.stop(),
-        "start" => names.start(),
-        "refund" => names.refund(),
-        "erase" => names.erase(),
-        "export" => names.export(),
         "request" => names.request(),
         other => plain::words(other, LONGEST_FRAGMENT),
     }
@@ -268,7 +288,7 @@ mod tests {
 
     #[test]
     fn every_answer_in_every_language() {
-        let actions = ["balance", "history", "limits", "stop", "start", "refund", "erase", "export", "request", "@new thing"];
+        let actions = ["request", "@new thing"];
         let mut messages = vec![
             Message::WrongCode { tries_left: 4 },
             Message::WrongCode { tries_left: 1 },
@@ -285,6 +305,10 @@ mod tests {
             Message::EnrolmentReceived,
             Message::EnrolmentAlreadyLinked,
             Message::linked(&Limits::default()),
+            Message::SetChanged { count: 2 },
+            Message::SetTooMuch,
+            Message::SetToCheck,
+            Message::CodesBlocked { until: super::super::sample::now(), url: "https://pay.example/inbox".to_owned() },
         ];
         messages.extend(actions.map(|action| Message::NotYet { action: action.to_owned() }));
         for language in Language::ALL {
@@ -296,7 +320,7 @@ mod tests {
                 Wrong code, nothing was confirmed. You have 0 tries left. Reply YES and the 6 digits of my last question, or NO.
                 No order of yours waits for an answer. Nothing was changed or paid by this message.
                 This order is already decided; your answer changed nothing.
-                To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Reply YES and the code to pay, NO to refuse everything that waits. To withdraw an order, answer your post with my handle and #cancel.
+                To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask here first: YES and the code pays, NO refuses all that waits. To withdraw, answer your post with my handle and #cancel. Also: STATUS, BALANCE, HISTORY, LIMITS, REFUND, STOP, HUMAN, MY DATA.
                 I did not understand this, and nothing was paid. Reply YES and the code, NO, or HELP.
                 A code alone decides nothing. Write YES in front of it to pay, or NO to refuse.
                 A yes needs the code of the order: YES and its six digits, as in my message. Nothing was paid.
@@ -306,14 +330,10 @@ mod tests {
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
                 This account is already linked to Obole. Nothing was changed.
                 Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all, without the page with a passkey, which is to come.
-                I understood “balance”, but this is not available yet. Nothing was changed.
-                I understood “history”, but this is not available yet. Nothing was changed.
-                I understood “limits”, but this is not available yet. Nothing was changed.
-                I understood “stop”, but this is not available yet. Nothing was changed.
-                I understood “start”, but this is not available yet. Nothing was changed.
-                I understood “refund”, but this is not available yet. Nothing was changed.
-                I understood “delete my data”, but this is not available yet. Nothing was changed.
-                I understood “my data”, but this is not available yet. Nothing was changed.
+                That code was for 2 orders together, and they are not what they were: one has ended, or another one came. Nothing was confirmed by it. Answer each with its own code, or with my newest message.
+                Together these go above what you can still confirm by message. Nothing was confirmed. Answer each with its own code, as far as your limits go.
+                One of these orders has to be checked first, so nothing was confirmed by this code. Answer each with its own code.
+                Too many wrong codes came from this account within a day, so no code is taken from it before 2026-03-01 14:22 UTC. Orders can be confirmed here: https://pay.example/inbox. If it was not you, write STOP and change the account's password.
                 I understood “request”, but this is not available yet. Nothing was changed.
                 I understood “(at)new thing”, but this is not available yet. Nothing was changed.
                 "),

@@ -40,6 +40,9 @@ pub enum OrderState {
         since: Timestamp,
         /// Until when; an order nobody lets go is not what the payer meant any more.
         until: Timestamp,
+        /// Answers with a wrong code before it was stopped: a new code does not begin the count anew.
+        #[serde(default)]
+        wrong_answers: u8,
     },
     /// The payer said yes.
     Confirmed {
@@ -232,6 +235,8 @@ pub enum CancelledBy {
     Deletion,
     /// The payer's account was unlinked.
     Unlinked,
+    /// The payer wants to be left alone; the one answer to that says it.
+    Stopped,
 }
 
 /// How one payment stands.

@@ -111,6 +111,8 @@ pub struct LinkedPayer {
     pub link: Link,
     /// The account to debit.
     pub account: BankAccount,
+    /// Since when the person wants to be left alone (the private reply "stop"), if they do.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// What kind of payee it is; the limits differ.

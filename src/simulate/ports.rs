@@ -114,7 +114,9 @@ impl Platform for GatedTown {
     }
 
     async fn send_dm(&self, dm: OutgoingDm<'_>) -> Result<String, SendError> {
-        let (to, key, text) = (dm.to.as_str().parse(), dm.key.to_owned(), dm.text.to_owned());
+        // A question about several orders is named by the newest of them, and by the set.
+        let key = dm.key.split('/').next().unwrap_or_default().to_owned();
+        let (to, text) = (dm.to.as_str().parse(), dm.text.to_owned());
         self.send(async move {
             self.told_too_early(&text);
             let sent = self.town.send_dm(dm).await?;

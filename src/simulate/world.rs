@@ -485,3 +485,8 @@ pub(super) fn code_in(text: &str) -> Option<String> {
     let code: String = text[after..].chars().take_while(char::is_ascii_digit).collect();
     (code.len() == 6).then_some(code)
 }
+
+/// Every code of a message, from the first line to the last.
+pub(super) fn codes_in(text: &str) -> Vec<String> {
+    text.lines().filter_map(code_in).collect()
+}

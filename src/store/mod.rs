@@ -6,9 +6,12 @@
 //!
 //! The rooms: [`posts`] what came in; [`people`] who may pay; [`directory`] who may be paid; [`orders`] orders, payments, limits and
 //! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read; [`operators`] what operators look at and do;
-//! [`statements`] what reconciliation compares; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
+//! [`statements`] what reconciliation compares; [`commands`] what a person asks for besides paying;
+//! [`asking`] what they were asked with; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
 //! databases.
 
+pub mod asking;
+pub mod commands;
 pub mod directory;
 pub mod effects;
 pub(crate) mod engine;
@@ -232,6 +235,8 @@ macro_rules! steps {
             (5, "orders", include_str!(concat!("../../migrations/", $folder, "/0005_orders.sql"))),
             (6, "effects", include_str!(concat!("../../migrations/", $folder, "/0006_effects.sql"))),
             (7, "operators", include_str!(concat!("../../migrations/", $folder, "/0007_operators.sql"))),
+            (15, "commands", include_str!(concat!("../../migrations/", $folder, "/0015_commands.sql"))),
+            (16, "asking", include_str!(concat!("../../migrations/", $folder, "/0016_asking.sql"))),
         ]
     };
 }

@@ -32,6 +32,7 @@ fn linked_payer(row: &Row) -> Result<LinkedPayer, StoreError> {
             safe_phrase: row.text("safe_phrase")?,
             created_at: timestamp(row, "created_at")?,
         },
+        paused_at: super::operators::optional_timestamp(row, "paused_at")?,
     })
 }
 
@@ -50,7 +51,8 @@ impl Tx {
             return Ok(Vec::new());
         }
         let statement = sql_rows!(
-            "SELECT l.platform, l.account, l.handle, l.thread, l.person_id, p.language, p.safe_phrase, p.created_at, a.bank, a.iban, a.consent
+            "SELECT l.platform, l.account, l.handle, l.thread, l.person_id, p.language, p.safe_phrase, p.created_at, p.paused_at, a.bank, a.iban,
+                    a.consent
              FROM links AS l JOIN people AS p ON p.id = l.person_id JOIN bank_accounts AS a ON a.person_id = p.id
              WHERE l.platform = $2 AND a.added_at = (SELECT MIN(b.added_at) FROM bank_accounts AS b WHERE b.person_id = p.id)
                AND l.account IN (SELECT r.value ->> 'id' FROM",

@@ -148,6 +148,7 @@ pub(crate) fn state_words(language: Language, words: &Words, state: &OrderState)
                 CancelledBy::Edit => &words.cancelled_edit,
                 CancelledBy::Deletion => &words.cancelled_deletion,
                 CancelledBy::Unlinked => &words.cancelled_unlinked,
+                CancelledBy::Stopped => &words.cancelled_stopped,
             };
             (words.cancelled.clone(), Some(why.clone()))
         }

@@ -49,7 +49,7 @@ language_file! {
         rejected_payee_frozen, rejected_currency_not_served, rejected_above_low_value_limit,
         rejected_above_order_limit, rejected_too_many_open, rejected_limit_reached, rejected_already_edited,
         rejected_too_old, rejected_too_many_wrong_answers, rejected_self_payment, cancelled_payer,
-        cancelled_cancel_order, cancelled_edit, cancelled_deletion, cancelled_unlinked,
+        cancelled_cancel_order, cancelled_edit, cancelled_deletion, cancelled_unlinked, cancelled_stopped,
     }
     bank_return: BankReturn {
         title, lead, order,

@@ -16,6 +16,8 @@ mod bench;
 #[cfg(feature = "service")]
 mod browser;
 #[cfg(feature = "service")]
+mod commands;
+#[cfg(feature = "service")]
 mod directory;
 #[cfg(feature = "service")]
 mod jetstream;
@@ -37,6 +39,8 @@ mod replay;
 mod story;
 #[cfg(feature = "service")]
 mod support;
+#[cfg(feature = "service")]
+mod together;
 #[cfg(feature = "service")]
 mod town;
 #[cfg(feature = "service")]

@@ -26,6 +26,7 @@ pub(in crate::app) async fn act(desk: &mut Desk<'_>, by: &Operator, act: &Act) -
         Act::ReleaseOrder { order } => release_order(desk, by, order).await,
         Act::ResolvePayment { order, payment, outcome, note } => resolve_payment(desk, by, order, *payment, *outcome, note).await,
         Act::CloseCall { call, note } => close_call(desk, by, call, note).await,
+        Act::Answer { call, text } => super::talk::answer(desk, by, call, text).await,
         Act::HoldPayee { payee, note } => hold_payee(desk, by, payee, note).await,
         Act::ReleasePayee { payee, note } => release_payee(desk, by, payee, note).await,
         Act::Approve { change } => approve(desk, by, change).await,
@@ -39,6 +40,7 @@ fn note(act: &Act) -> Option<&str> {
         | Act::CloseCall { note, .. }
         | Act::HoldPayee { note, .. }
         | Act::ReleasePayee { note, .. } => Some(note),
+        Act::Answer { text, .. } => Some(text),
         Act::ReleaseOrder { .. } | Act::Approve { .. } => None,
     }
 }

@@ -84,10 +84,15 @@ pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
 fn of_call(call: &OpenCall) -> Matter {
     let (payment, what) = match serde_json::from_str(&call.data) {
         Ok(Task::Order { effect: Effect::CallOperator { payment, what } }) => (payment, what),
+        Ok(Task::HandOver { platform, handle, .. }) => (None, format!("{handle} on {platform} wants to talk to a person")),
         _ => (None, "a call that cannot be read".to_owned()),
     };
     let order = call.order.as_ref().map(ToString::to_string);
     let mut can: Vec<String> = order.iter().map(|order| format!("show {order}")).collect();
+    if matches!(serde_json::from_str(&call.data), Ok(Task::HandOver { .. })) {
+        can.push(format!("show call:{}", call.id));
+        can.push(format!("answer call:{} --text …", call.id));
+    }
     can.push(format!("resolve call:{} --note …", call.id));
     Matter { kind: MatterKind::Call, id: format!("call:{}", call.id), order, payment, since: Some(call.since), what, can }
 }
@@ -113,7 +118,7 @@ fn of_payments(order: &Order) -> Vec<Matter> {
 }
 
 fn of_held(order: &Order) -> Option<Matter> {
-    let OrderState::Held { why, since, until } = &order.state else { return None };
+    let OrderState::Held { why, since, until, .. } = &order.state else { return None };
     let reason = match why {
         Hold::LookAlike { of } => format!("it looks like order {of}, whose outcome is not known"),
         Hold::Screening { finding } => format!("screening: {finding}"),

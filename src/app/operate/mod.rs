@@ -12,6 +12,7 @@
 mod acts;
 mod dossier;
 mod matters;
+mod talk;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,6 +31,7 @@ use crate::store::StoreError;
 pub(super) use acts::act;
 pub use dossier::{Dossier, EffectLine, HistoryLine, PaymentLine, ReservationLine};
 pub use matters::{Matter, MatterKind};
+pub use talk::{Talk, TalkLine};
 
 /// The longest name.
 const LONGEST_NAME: usize = 40;
@@ -118,6 +120,13 @@ pub enum Act {
         /// What was found.
         note: String,
     },
+    /// Answer somebody who asked for a person.
+    Answer {
+        /// The call they made.
+        call: EffectId,
+        /// The words.
+        text: String,
+    },
     /// Let nothing more go to a payee.
     HoldPayee {
         /// The directory's name for it.
@@ -144,7 +153,9 @@ impl Act {
     pub(super) fn order(&self) -> Option<&OrderId> {
         match self {
             Act::HoldOrder { order, .. } | Act::ReleaseOrder { order } | Act::ResolvePayment { order, .. } => Some(order),
-            Act::CloseCall { .. } | Act::HoldPayee { .. } | Act::ReleasePayee { .. } | Act::Approve { .. } => None,
+            Act::CloseCall { .. } | Act::Answer { .. } | Act::HoldPayee { .. } | Act::ReleasePayee { .. } | Act::Approve { .. } => {
+                None
+            }
         }
     }
 }
@@ -159,6 +170,11 @@ pub enum Request {
     Show {
         /// Which.
         order: OrderId,
+    },
+    /// What has somebody who asked for a person written?
+    ShowTalk {
+        /// The call they made.
+        call: EffectId,
     },
     /// Compare the banks' entries with ours now, whenever it was done last.
     Reconcile,
@@ -180,6 +196,8 @@ pub enum Response {
     Matters(Vec<Matter>),
     /// What is known.
     Dossier(Box<Dossier>),
+    /// What was written.
+    Talk(Box<Talk>),
     /// What the comparison came to.
     Reconciled(Reconciliation),
     /// It is done: one sentence.
@@ -215,6 +233,10 @@ pub async fn perform(app: &App, ledger: &Ledger, office: &Office, request: Reque
         Request::Show { order } => Ok(match dossier::show(app, &order).await? {
             Some(dossier) => Response::Dossier(Box::new(dossier)),
             None => Response::Refused(format!("there is no order {order}")),
+        }),
+        Request::ShowTalk { call } => Ok(match talk::show(app, &call).await? {
+            Some(talk) => Response::Talk(Box::new(talk)),
+            None => Response::Refused(format!("call {call} is not of somebody who wants to talk")),
         }),
         Request::Reconcile => {
             let everything = reconcile::Schedule { account_every: std::time::Duration::ZERO, ..office.reconciling.clone() };

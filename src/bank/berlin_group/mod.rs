@@ -26,11 +26,10 @@ use serde::Deserialize;
 use url::Url;
 
 use self::call::{Answer, Call, Caller, NoAnswer};
-pub use self::reading::Balance;
 use self::v1_3::{AccountReference, Amount, PaymentInitiation, header, path};
 use super::{
-    Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, DebtorAccount, Entry, PaymentInstruction, PaymentQuery,
-    Standing, Submission, TryAgain, sepa,
+    Balance, Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, DebtorAccount, Entry, PaymentInstruction,
+    PaymentQuery, Standing, Submission, TryAgain, sepa,
 };
 use crate::clock::Clock;
 use crate::crash::crash_point;
@@ -342,5 +341,9 @@ impl Bank for BerlinGroup {
 
     async fn consent(&self, consent_id: &str) -> Result<ConsentStanding, TryAgain> {
         self.consent_standing(consent_id).await
+    }
+
+    async fn balance(&self, account: &DebtorAccount) -> Result<Option<Balance>, TryAgain> {
+        self.read_balance(account).await.map(Some)
     }
 }

@@ -1,0 +1,23 @@
+//! Where the pages are that a private message sends people to. Each asks for the passkey before it shows or does anything.
+
+use super::App;
+
+/// The orders that wait, and how to confirm them without a message.
+pub const INBOX: &str = "/inbox";
+/// Every order ever given.
+pub const HISTORY: &str = "/settings/history";
+/// The limits, and changing them.
+pub const LIMITS: &str = "/settings/limits";
+/// The bank accounts, and the consents given there.
+pub const BANK: &str = "/settings/bank";
+/// Deleting everything that is known.
+pub const ERASE: &str = "/settings/erase";
+/// Getting everything that is known.
+pub const EXPORT: &str = "/settings/export";
+
+impl App {
+    /// The address of a page of ours.
+    pub fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+}
