@@ -15,6 +15,7 @@ use super::commands;
 use super::confirm::{self, Word};
 use super::desk::{Addressee, Desk};
 use super::enrol;
+use super::identity;
 use super::ledger::Ledger;
 use super::task::{Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
@@ -27,7 +28,7 @@ use crate::money::{Currency, Money};
 use crate::order::state::{OrderState, PaymentState, Rejection};
 use crate::order::{CancelledBy, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
 use crate::people::enrolment::EnrolmentCode;
-use crate::people::{Language, LinkedPayer, Payee};
+use crate::people::{Language, LinkedPayer, Payee, PayeeIdentity};
 use crate::planted::planted;
 use crate::platform::{Account, Batch, Cursor, ListenError, Network, Platform, PlatformEvent, Post};
 use crate::store::posts::{Outcome, PostRow};
@@ -367,7 +368,16 @@ async fn propose(
     let mut problem = problem_of_post(desk.app, post, desk.now);
     let mut payments = Vec::with_capacity(command.recipients.len());
     for (place, recipient) in command.recipients.iter().enumerate() {
-        match payee_of(known, post, recipient) {
+        let found = match payee_of(known, post, recipient) {
+            Ok(payee) => still_called_so(desk, platform, known, post, recipient).await?.map_or(Ok(payee), Err),
+            Err(Rejection::PayeeUnknown { handle }) => {
+                let account = post.mentions.iter().find(|mention| mention.handle == handle).map(|mention| &mention.account);
+                let why = identity::stranger(desk, platform.name(), &handle, account).await?;
+                Err(why.unwrap_or(Rejection::PayeeUnknown { handle }))
+            }
+            Err(why) => Err(why),
+        };
+        match found {
             Ok(payee) => payments.push(payment(platform, post, place, payee, recipient.share)),
             Err(why) => problem = problem.or(Some(why)),
         }
@@ -419,6 +429,9 @@ async fn propose(
         state: OrderState::Expired { at: desk.now },
         payments,
     };
+    if let Some(problem) = problem.as_ref().filter(|_| order.payer.is_some()) {
+        identity::warn_of_likeness(desk, &id, problem).await?;
+    }
     let may_hint = order.payer.is_some() || desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await?;
     desk.propose(order, problem, may_hint).await?;
     Ok(Outcome::Order(id))
@@ -456,6 +469,30 @@ fn payee_of(known: &Known, post: &Post, recipient: &language::Recipient) -> Resu
             class: payee.class,
         }),
     }
+}
+
+/// Why a payee of the directory may not be paid under the handle that the post names it by; `None` if it may.
+async fn still_called_so(
+    desk: &mut Desk<'_>,
+    platform: &dyn Platform,
+    known: &Known,
+    post: &Post,
+    recipient: &language::Recipient,
+) -> Result<Option<Rejection>, StoreError> {
+    let mention = post.mentions.iter().find(|mention| mention.handle == recipient.handle && recipient.campaign.is_none());
+    let Some((mention, (registered, payee))) = mention.and_then(|mention| Some((mention, known.payees.get(&mention.account)?))) else {
+        return Ok(None);
+    };
+    if registered.eq_ignore_ascii_case(&mention.handle) {
+        return Ok(None);
+    }
+    let identity = PayeeIdentity {
+        platform: platform.name().clone(),
+        account: mention.account.clone(),
+        handle: registered.clone(),
+        payee: payee.id.clone(),
+    };
+    identity::renamed(desk, &identity, &mention.handle).await
 }
 
 fn payment(platform: &dyn Platform, post: &Post, place: usize, payee: PayeeSnapshot, amount: Money) -> Payment {

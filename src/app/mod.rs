@@ -15,6 +15,7 @@
 //! [`desk`](self) with it, and commits orders, audit lines and effects together. Everything that acts outside is an effect that
 //! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
 
+pub mod apply;
 mod ask;
 mod at_hand;
 pub mod audit;
@@ -28,6 +29,7 @@ pub mod enrol;
 pub mod expire;
 mod glance;
 mod hurry;
+mod identity;
 pub mod in_force;
 pub mod intake;
 pub mod ledger;
@@ -36,6 +38,7 @@ pub mod pages;
 mod quarantine;
 pub mod reconcile;
 mod settle;
+pub mod statement;
 pub mod task;
 pub mod timekeeping;
 pub mod view;

@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Environment};
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
-use crate::ids::{ChangeId, EffectId, OrderId};
+use crate::ids::{ApplicationId, ChangeId, EffectId, OrderId};
 use crate::order::{Policy, Resolution};
 use crate::people::screening::NoScreening;
 use crate::serve::door;
@@ -76,6 +76,25 @@ enum Word {
     Approve {
         /// The change's id
         change: ChangeId,
+    },
+    /// Accept somebody who applied to be a payee, having seen what proves the account; a second operator approves it
+    Accept {
+        /// The application's id
+        application: ApplicationId,
+        /// The directory's name for the payee: small letters, digits and hyphens
+        #[arg(long)]
+        slug: String,
+        /// The document that proves the account; the record keeps it
+        #[arg(long)]
+        proof: String,
+    },
+    /// Refuse somebody who applied to be a payee
+    Refuse {
+        /// The application's id
+        application: ApplicationId,
+        /// Why; the record keeps it
+        #[arg(long)]
+        note: String,
     },
     /// Stop an order, or let nothing more go to a payee
     Hold {
@@ -171,6 +190,12 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Answer { .. } => bail!("a call is answered: call:ID"),
         Word::Reconcile => return Ok(Request::Reconcile),
         Word::Approve { change } => Act::Approve { change: change.clone() },
+        Word::Accept { application, slug, proof } => {
+            Act::AcceptApplication { application: application.clone(), slug: slug.clone(), proof: proof.clone() }
+        }
+        Word::Refuse { application, note } => {
+            Act::RefuseApplication { application: application.clone(), note: note.clone() }
+        }
         Word::Hold { what: Subject::Order(order), note } => Act::HoldOrder { order: order.clone(), note: note.clone() },
         Word::Hold { what: Subject::Payee(payee), note } => Act::HoldPayee { payee: payee.clone(), note: note.clone() },
         Word::Hold { what: Subject::Call(_), .. } => bail!("an order or a payee can be held, not a call"),

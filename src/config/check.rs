@@ -16,7 +16,7 @@ use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};
 use crate::order::{Limits, Timing};
-use crate::people::Class;
+use crate::people::{Class, likeness};
 use crate::people::screening::SanctionsList;
 use crate::platform::Window;
 use crate::store::Location;
@@ -327,6 +327,8 @@ fn payees(
     slugs: &mut BTreeSet<String>,
 ) -> Outcome<Vec<PayeeSection>> {
     let mut handles = BTreeSet::new();
+    let mut accounts: BTreeMap<String, String> = BTreeMap::new();
+    let mut looks: BTreeMap<(PlatformName, String), String> = BTreeMap::new();
     let read = reader.list(root, "payees").into_iter().map(|mut section| {
         let slug = reader.required(&mut section, "slug", Form::Text, not_blank).and_then(|(slug, place)| {
             let new = slugs.insert(slug.clone());
@@ -339,6 +341,11 @@ fn payees(
         let iban = reader.required(&mut section, "iban", Form::Text, |text| {
             text.parse::<Iban>().map_err(|_| "is not a valid IBAN: length or check digits are wrong".to_owned())
         });
+        if let (Ok((iban, place)), Ok(slug)) = (&iban, &slug)
+            && let Some(other) = accounts.insert(iban.as_str().to_owned(), slug.clone())
+        {
+            reader.note(place, format!("is the account of {other:?} too; two entries with one account are one payee"), None);
+        }
         let registry_number = reader.optional(&mut section, "registry_number", Form::Text, not_blank);
         if let (Ok((Class::Charity, _)), Ok(None)) = (&class, &registry_number) {
             reader.missing(&section, "registry_number");
@@ -350,6 +357,15 @@ fn payees(
             {
                 let message = format!("is {:?} on {} a second time", identity.handle, identity.platform);
                 reader.note(&section.place, message, None);
+            } else if let (Ok(identity), Ok(slug)) = (&identity, &slug) {
+                let look = (identity.platform.clone(), likeness::look(likeness::name_of(&identity.handle)));
+                match looks.insert(look, slug.clone()) {
+                    Some(other) if other != *slug => {
+                        let message = format!("{:?} looks like a handle of {other:?}; nobody could tell them apart", identity.handle);
+                        reader.note(&section.place, message, None);
+                    }
+                    _ => {}
+                }
             }
             reader.finish(section);
             identity

@@ -134,6 +134,9 @@ fn why_rejected(order: &Order, reason: &Rejection) -> String {
     match reason {
         Rejection::PayeeUnknown { handle } => rejections.payee_unknown(&plain::handle(handle, LONGEST_HANDLE)),
         Rejection::PayeeFrozen { handle } => rejections.payee_frozen(&plain::handle(handle, LONGEST_HANDLE)),
+        Rejection::PayeeLooksLike { handle, like } => {
+            rejections.payee_looks_like(&plain::handle(handle, LONGEST_HANDLE), &plain::handle(like, LONGEST_HANDLE))
+        }
         Rejection::CurrencyNotServed => rejections.currency_not_served(order.total.currency.code()),
         Rejection::AboveLowValueLimit { limit } => rejections.above_low_value_limit(&plain::amount(language, *limit)),
         Rejection::AboveOrderLimit { limit } => rejections.above_order_limit(&plain::amount(language, *limit)),
@@ -419,6 +422,7 @@ mod tests {
         let reasons = [
             Rejection::PayeeUnknown { handle: "eve@evil.example".to_owned() },
             Rejection::PayeeFrozen { handle: "eve".to_owned() },
+            Rejection::PayeeLooksLike { handle: "cr0ixrouge@evil.example".to_owned(), like: "croixrouge".to_owned() },
             Rejection::CurrencyNotServed,
             Rejection::AboveLowValueLimit { limit },
             Rejection::AboveOrderLimit { limit },

@@ -198,6 +198,7 @@ sentences! {
     Rejections {
         payee_unknown(handle);
         payee_frozen(handle);
+        payee_looks_like(handle, like);
         currency_not_served(currency);
         above_low_value_limit(limit);
         above_order_limit(limit);

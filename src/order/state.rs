@@ -158,6 +158,13 @@ pub enum Rejection {
         /// As written.
         handle: String,
     },
+    /// A recipient is not in the directory, and is called almost like somebody who is.
+    PayeeLooksLike {
+        /// As written.
+        handle: String,
+        /// Whom it looks like.
+        like: String,
+    },
     /// The payer's rail or account does not carry this currency.
     CurrencyNotServed,
     /// Above what a private code may confirm; the passkey page does not exist yet.
@@ -196,6 +203,7 @@ impl Rejection {
         match self {
             Rejection::PayeeUnknown { .. } => "payee_unknown",
             Rejection::PayeeFrozen { .. } => "payee_frozen",
+            Rejection::PayeeLooksLike { .. } => "payee_looks_like",
             Rejection::CurrencyNotServed => "currency_not_served",
             Rejection::AboveLowValueLimit { .. } => "above_low_value_limit",
             Rejection::AboveOrderLimit { .. } => "above_order_limit",

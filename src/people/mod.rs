@@ -3,9 +3,11 @@
 //! Plain values without I/O. A *person* may have several accounts on platforms ([`Link`]) and accounts at banks
 //! ([`BankAccount`]), and has one set of limits. A *payee* is an entry of the operator-approved directory ([`Payee`]); a
 //! *campaign* is a hashtag under which a payee collects. How a person becomes known is [`enrolment`]; whom the law forbids to
-//! pay is asked of [`screening`].
+//! pay is asked of [`screening`]. Who may be taken for whom is [`likeness`]; how an organisation asks to be paid is an [`application`].
 
+pub mod application;
 pub mod enrolment;
+pub mod likeness;
 pub mod screening;
 
 use std::fmt;

@@ -7,9 +7,10 @@
 //! The rooms: [`posts`] what came in; [`people`] who may pay; [`directory`] who may be paid; [`orders`] orders, payments, limits and
 //! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read; [`operators`] what operators look at and do;
 //! [`statements`] what reconciliation compares; [`commands`] what a person asks for besides paying;
-//! [`asking`] what they were asked with; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
+//! [`asking`] what they were asked with; [`applications`] who wants to be paid; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
 //! databases.
 
+pub mod applications;
 pub mod asking;
 pub mod commands;
 pub mod directory;
@@ -237,6 +238,7 @@ macro_rules! steps {
             (7, "operators", include_str!(concat!("../../migrations/", $folder, "/0007_operators.sql"))),
             (15, "commands", include_str!(concat!("../../migrations/", $folder, "/0015_commands.sql"))),
             (16, "asking", include_str!(concat!("../../migrations/", $folder, "/0016_asking.sql"))),
+            (17, "payees", include_str!(concat!("../../migrations/", $folder, "/0017_payees.sql"))),
         ]
     };
 }

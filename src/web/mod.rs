@@ -11,10 +11,12 @@
 //! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
 //! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
 //! | `GET /c/{tag}`, `…/events` | a campaign |
+//! | `/payees/apply` | an organisation applies to be paid |
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
+pub(crate) mod apply;
 pub(crate) mod assets;
 pub(crate) mod campaign;
 pub(crate) mod dress;
@@ -128,6 +130,7 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/bank/return/{id}", get(order::bank_return))
         .route("/c/{tag}", get(campaign::show))
         .route("/c/{tag}/events", get(campaign::events))
+        .route(apply::PATH, get(apply::show).post(apply::hand_in))
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
         .route("/livez", get(front::livez))

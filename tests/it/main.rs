@@ -30,6 +30,8 @@ mod mastodon;
 #[cfg(feature = "service")]
 mod operate;
 #[cfg(feature = "service")]
+mod payees;
+#[cfg(feature = "service")]
 mod person;
 #[cfg(feature = "service")]
 mod reconcile;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::apply;
 use super::super::changes::{self, Change};
 use super::super::desk::Desk;
 use super::super::task::Task;
@@ -29,6 +30,8 @@ pub(in crate::app) async fn act(desk: &mut Desk<'_>, by: &Operator, act: &Act) -
         Act::Answer { call, text } => super::talk::answer(desk, by, call, text).await,
         Act::HoldPayee { payee, note } => hold_payee(desk, by, payee, note).await,
         Act::ReleasePayee { payee, note } => release_payee(desk, by, payee, note).await,
+        Act::AcceptApplication { application, slug, proof } => apply::accept(desk, by, application, slug, proof).await,
+        Act::RefuseApplication { application, note } => apply::refuse(desk, by, application, note).await,
         Act::Approve { change } => approve(desk, by, change).await,
     }
 }
@@ -41,6 +44,8 @@ fn note(act: &Act) -> Option<&str> {
         | Act::HoldPayee { note, .. }
         | Act::ReleasePayee { note, .. } => Some(note),
         Act::Answer { text, .. } => Some(text),
+        Act::AcceptApplication { proof, .. } => Some(proof),
+        Act::RefuseApplication { note, .. } => Some(note),
         Act::ReleaseOrder { .. } | Act::Approve { .. } => None,
     }
 }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::App;
+use super::super::apply;
 use super::super::changes::Change;
 use super::super::task::Task;
 use crate::clock::Timestamp;
 use crate::order::{Effect, Hold, Order, OrderState, PaymentState};
+use crate::people::application::Application;
 use crate::store::StoreError;
 use crate::store::operators::{ChangeRow, OpenCall, PayeeRow};
 
@@ -26,6 +28,8 @@ pub enum MatterKind {
     FrozenPayee,
     /// A change needs two operators.
     Change,
+    /// Somebody wants to be a payee.
+    Application,
 }
 
 impl MatterKind {
@@ -38,6 +42,7 @@ impl MatterKind {
             MatterKind::Disputed => "disputed payment",
             MatterKind::FrozenPayee => "frozen payee",
             MatterKind::Change => "proposed change",
+            MatterKind::Application => "application",
         }
     }
 }
@@ -78,6 +83,8 @@ pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
     for row in tx.open_changes().await? {
         matters.push(of_change(&row)?);
     }
+    drop(tx);
+    matters.extend(apply::open(app, MOST).await?.iter().map(of_application));
     Ok(matters)
 }
 
@@ -136,6 +143,23 @@ fn of_payee(row: &PayeeRow) -> Matter {
     let what = format!("{}: {why}", row.payee.legal_name);
     let can = vec![format!("release {id} --note …")];
     Matter { kind: MatterKind::FrozenPayee, id, order: None, payment: None, since: row.frozen_at, what, can }
+}
+
+fn of_application((application, doubts): &(Application, Vec<String>)) -> Matter {
+    let Application { id, legal_name, class, registry_number, iban, platform, handle, contact, language, .. } = application;
+    let number = registry_number.as_ref().map(|number| format!(", {number}")).unwrap_or_default();
+    let mut what = format!(
+        "{legal_name} ({}{number}) wants to be paid into {} as {handle} on {platform}; reached at {contact}, in {language}",
+        class.as_str(),
+        iban.printed()
+    );
+    for doubt in doubts {
+        what.push_str("\nbeware: ");
+        what.push_str(doubt);
+    }
+    let can = vec![format!("accept {id} --slug … --proof …"), format!("refuse {id} --note …")];
+    let (kind, since) = (MatterKind::Application, Some(application.submitted_at));
+    Matter { kind, id: id.to_string(), order: None, payment: None, since, what, can }
 }
 
 fn of_change(row: &ChangeRow) -> Result<Matter, StoreError> {

@@ -24,7 +24,7 @@ use super::App;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use super::reconcile::{self, Reconciliation};
 use crate::crash::crash_point;
-use crate::ids::{ChangeId, EffectId, OrderId};
+use crate::ids::{ApplicationId, ChangeId, EffectId, OrderId};
 use crate::order::Resolution;
 use crate::store::StoreError;
 
@@ -141,6 +141,22 @@ pub enum Act {
         /// Because.
         note: String,
     },
+    /// Accept an application, having seen what proves the account; a second operator approves the change that it becomes.
+    AcceptApplication {
+        /// Which.
+        application: ApplicationId,
+        /// The directory's name for the payee.
+        slug: String,
+        /// The document.
+        proof: String,
+    },
+    /// Refuse an application.
+    RefuseApplication {
+        /// Which.
+        application: ApplicationId,
+        /// Why.
+        note: String,
+    },
     /// Approve a change; with the second operator it takes effect.
     Approve {
         /// Which.
@@ -153,9 +169,13 @@ impl Act {
     pub(super) fn order(&self) -> Option<&OrderId> {
         match self {
             Act::HoldOrder { order, .. } | Act::ReleaseOrder { order } | Act::ResolvePayment { order, .. } => Some(order),
-            Act::CloseCall { .. } | Act::Answer { .. } | Act::HoldPayee { .. } | Act::ReleasePayee { .. } | Act::Approve { .. } => {
-                None
-            }
+            Act::CloseCall { .. }
+            | Act::Answer { .. }
+            | Act::HoldPayee { .. }
+            | Act::ReleasePayee { .. }
+            | Act::AcceptApplication { .. }
+            | Act::RefuseApplication { .. }
+            | Act::Approve { .. } => None,
         }
     }
 }
