@@ -10,9 +10,9 @@ use super::desk::Desk;
 use super::directory;
 use super::operate::Operator;
 use crate::ids::{ApplicationId, ChangeId, PlatformName};
-use crate::people::Language;
 use crate::people::application::{Application, Field, Written};
 use crate::people::likeness::{imitates, name_of};
+use crate::people::{Class, Language};
 use crate::store::StoreError;
 use serde_json::json;
 
@@ -94,7 +94,8 @@ pub(super) async fn doubts(
         if imitates(name_of(handle), name_of(&known.handle), known.class) {
             doubts.push(format!("the handle {handle} looks like {} of payee:{slug}", known.handle));
         }
-        if imitates(legal_name, &known.legal_name, known.class) {
+        // Two people may bear one name.
+        if known.class != Class::Person && imitates(legal_name, &known.legal_name, known.class) {
             doubts.push(format!("the name {legal_name:?} looks like {:?} of payee:{slug}", known.legal_name));
         }
     }

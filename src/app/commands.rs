@@ -61,6 +61,8 @@ pub(super) async fn command(
         Action::Stop => stop(desk, payer).await?,
         Action::Start => {
             desk.tx.pause_person(&payer.person.id, None).await?;
+            // Said before the account was linked, a stop was about being paid.
+            desk.tx.opt_in(&payer.link.platform, &payer.link.account).await?;
             if payer.paused_at.is_some() { CommandAnswer::Started } else { CommandAnswer::NotStopped }
         }
         Action::Human => {

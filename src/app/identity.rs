@@ -8,8 +8,8 @@
 use super::desk::Desk;
 use super::task::Task;
 use crate::ids::{AccountId, PlatformName};
-use crate::order::state::Rejection;
 use crate::order::Effect;
+use crate::order::state::Rejection;
 use crate::people::PayeeIdentity;
 use crate::people::likeness::{imitates, name_of};
 use crate::store::StoreError;
@@ -39,7 +39,11 @@ pub(super) async fn stranger(
 }
 
 /// Tells an operator about a name that looks like a payee's, once while the call is open.
-pub(super) async fn warn_of_likeness(desk: &mut Desk<'_>, order: &crate::ids::OrderId, reason: &Rejection) -> Result<(), StoreError> {
+pub(super) async fn warn_of_likeness(
+    desk: &mut Desk<'_>,
+    order: &crate::ids::OrderId,
+    reason: &Rejection,
+) -> Result<(), StoreError> {
     let Rejection::PayeeLooksLike { handle, like } = reason else { return Ok(()) };
     let what = format!("look-alike: somebody was to be paid as {handle}, which looks like the payee {like} and is another account");
     let task = Task::Order { effect: Effect::CallOperator { payment: None, what: what.clone() } };
@@ -57,7 +61,10 @@ pub(super) async fn renamed(desk: &mut Desk<'_>, identity: &PayeeIdentity, handl
             continue;
         }
         if imitates(name_of(handle), name_of(&known.handle), known.class) {
-            let why = format!("it goes by {handle} on {} now, which looks like {} of payee:{}", identity.platform, known.handle, known.slug);
+            let why = format!(
+                "it goes by {handle} on {} now, which looks like {} of payee:{}",
+                identity.platform, known.handle, known.slug
+            );
             desk.tx.freeze_payee(&identity.payee, &why, desk.now).await?;
             tracing::error!("a payee has taken a name that looks like another's; it is frozen");
             return Ok(Some(Rejection::PayeeFrozen { handle: handle.to_owned() }));

@@ -16,6 +16,7 @@ use super::confirm::{self, Word};
 use super::desk::{Addressee, Desk};
 use super::enrol;
 use super::identity;
+use super::invite::{self, Outsider};
 use super::ledger::Ledger;
 use super::task::{Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
@@ -280,6 +281,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         }
         Reading::Reply(reply) => {
             match (reply.action, &payer) {
+                (language::Action::Refuse | language::Action::Stop, None)
+                    if invite::declined(desk, name, post, reply.action == language::Action::Stop).await? => {}
                 (_, None) => desk.say(&addressee(name, post), Message::NotLinked { enrol_url: enrol_url(desk.app) }),
                 (language::Action::Confirm, Some(payer)) => {
                     confirm::answer(desk, payer, Word::Yes, reply.reference.as_deref(), &post.native_id).await?;
@@ -367,13 +370,26 @@ async fn propose(
     let id = OrderId::new(desk.now, desk.app.entropy.as_ref());
     let mut problem = problem_of_post(desk.app, post, desk.now);
     let mut payments = Vec::with_capacity(command.recipients.len());
+    let mut invited = None;
     for (place, recipient) in command.recipients.iter().enumerate() {
         let found = match payee_of(known, post, recipient) {
             Ok(payee) => still_called_so(desk, platform, known, post, recipient).await?.map_or(Ok(payee), Err),
             Err(Rejection::PayeeUnknown { handle }) => {
                 let account = post.mentions.iter().find(|mention| mention.handle == handle).map(|mention| &mention.account);
-                let why = identity::stranger(desk, platform.name(), &handle, account).await?;
-                Err(why.unwrap_or(Rejection::PayeeUnknown { handle }))
+                match (identity::stranger(desk, platform.name(), &handle, account).await?, &payer, account) {
+                    (Some(why), ..) => Err(why),
+                    (None, Some(payer), Some(account)) if may_invite(platform, post, command, account) => {
+                        match invite::outsider(desk, payer, account, &handle).await? {
+                            Outsider::Entered(payee) => Ok(payee),
+                            Outsider::Invited(payee) => {
+                                invited = Some((account.clone(), handle));
+                                Ok(payee)
+                            }
+                            Outsider::Refused(why) => Err(why),
+                        }
+                    }
+                    _ => Err(Rejection::PayeeUnknown { handle }),
+                }
             }
             Err(why) => Err(why),
         };
@@ -397,6 +413,11 @@ async fn propose(
         } else if problem.is_none() {
             *open += 1;
         }
+    }
+    if let (Some((account, handle)), Some(payer), None) = (&invited, &payer, &problem)
+        && within_limits(desk.app, command)
+    {
+        invite::write_once(desk, post, payer, (account, handle), command.total).await?;
     }
     let language = payer.as_ref().map(|payer| payer.person.language).or_else(|| language_of(post));
     let order = Order {
@@ -471,6 +492,22 @@ fn payee_of(known: &Known, post: &Post, recipient: &language::Recipient) -> Resu
     }
 }
 
+/// Whether somebody who is not in the directory may be invited: a transfer to one account, which is neither ours nor the author's. A gift goes
+/// to an organisation, and those apply.
+fn may_invite(platform: &dyn Platform, post: &Post, command: &PaymentCommand, account: &AccountId) -> bool {
+    command.kind == language::Kind::Send
+        && command.recipients.len() == 1
+        && *account != post.author.id
+        && *account != platform.bot().id
+}
+
+/// Whether the order will not be refused at once for its sum: nobody is invited for that.
+fn within_limits(app: &App, command: &PaymentCommand) -> bool {
+    let limits = &app.limits.now().limits;
+    let most = limits.to_person_minor.min(limits.low_value_order_minor);
+    command.total.currency == limits.currency && command.total.minor <= most
+}
+
 /// Why a payee of the directory may not be paid under the handle that the post names it by; `None` if it may.
 async fn still_called_so(
     desk: &mut Desk<'_>,
@@ -480,7 +517,8 @@ async fn still_called_so(
     recipient: &language::Recipient,
 ) -> Result<Option<Rejection>, StoreError> {
     let mention = post.mentions.iter().find(|mention| mention.handle == recipient.handle && recipient.campaign.is_none());
-    let Some((mention, (registered, payee))) = mention.and_then(|mention| Some((mention, known.payees.get(&mention.account)?))) else {
+    let Some((mention, (registered, payee))) = mention.and_then(|mention| Some((mention, known.payees.get(&mention.account)?)))
+    else {
         return Ok(None);
     };
     if registered.eq_ignore_ascii_case(&mention.handle) {

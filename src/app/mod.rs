@@ -32,6 +32,7 @@ mod hurry;
 mod identity;
 pub mod in_force;
 pub mod intake;
+mod invite;
 pub mod ledger;
 pub mod operate;
 pub mod pages;

@@ -1,9 +1,12 @@
-//! Where the pages are that a private message sends people to. Each asks for the passkey before it shows or does anything.
+//! Where the pages are that a private message sends people to. Each but the claim asks for the passkey before
+//! it shows or does anything.
 
 use super::App;
 
 /// The orders that wait, and how to confirm them without a message.
 pub const INBOX: &str = "/inbox";
+/// What being paid is, and how it is claimed or declined.
+pub const CLAIM: &str = "/claim";
 /// Every order ever given.
 pub const HISTORY: &str = "/settings/history";
 /// The limits, and changing them.

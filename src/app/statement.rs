@@ -75,7 +75,9 @@ pub async fn statement(store: &Store, slug: &str, period: Period) -> Result<Opti
         }
     }
     lines.retain(|line: &Line| period.from <= line.at && line.at < period.until);
-    lines.sort_by(|one, other| one.at.cmp(&other.at).then_with(|| one.reference.cmp(&other.reference)).then(other.amount_minor.cmp(&one.amount_minor)));
+    lines.sort_by(|one, other| {
+        one.at.cmp(&other.at).then_with(|| one.reference.cmp(&other.reference)).then(other.amount_minor.cmp(&one.amount_minor))
+    });
     let account = payee.iban.masked();
     let (received, returned) = (sums(&lines, |minor| minor > 0)?, sums(&lines, |minor| minor < 0)?);
     Ok(Some(Statement { payee: slug.to_owned(), legal_name: payee.legal_name, account, lines, received, returned }))

@@ -221,6 +221,8 @@ pub struct ConsentedAccount {
     pub iban: Iban,
     /// What the bank calls it, or its holder.
     pub name: Option<String>,
+    /// Whose it is, where the bank tells the holder's own name.
+    pub holder: Option<String>,
     /// The currency it is held in.
     pub currency: crate::money::Currency,
 }

@@ -139,7 +139,10 @@ mod tests {
     fn a_period_is_whole_days_and_ends_after_it_begins() {
         let day = |text: &str| Some(text.parse::<Date>().unwrap());
         let both = period(day("2026-03-01"), day("2026-03-31")).unwrap();
-        assert_eq!((both.from.to_string(), both.until.to_string()), ("2026-03-01T00:00:00Z".to_owned(), "2026-04-01T00:00:00Z".to_owned()));
+        assert_eq!(
+            (both.from.to_string(), both.until.to_string()),
+            ("2026-03-01T00:00:00Z".to_owned(), "2026-04-01T00:00:00Z".to_owned())
+        );
         let why = period(day("2026-03-02"), day("2026-03-01")).unwrap_err().to_string();
         assert_eq!(why, "--to 2026-03-01 is before --from 2026-03-02");
         assert_eq!(period(None, None).unwrap(), Period { from: Timestamp::MIN, until: Timestamp::MAX });

@@ -193,9 +193,7 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::Accept { application, slug, proof } => {
             Act::AcceptApplication { application: application.clone(), slug: slug.clone(), proof: proof.clone() }
         }
-        Word::Refuse { application, note } => {
-            Act::RefuseApplication { application: application.clone(), note: note.clone() }
-        }
+        Word::Refuse { application, note } => Act::RefuseApplication { application: application.clone(), note: note.clone() },
         Word::Hold { what: Subject::Order(order), note } => Act::HoldOrder { order: order.clone(), note: note.clone() },
         Word::Hold { what: Subject::Payee(payee), note } => Act::HoldPayee { payee: payee.clone(), note: note.clone() },
         Word::Hold { what: Subject::Call(_), .. } => bail!("an order or a payee can be held, not a call"),

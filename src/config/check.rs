@@ -16,8 +16,8 @@ use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};
 use crate::order::{Limits, Timing};
-use crate::people::{Class, likeness};
 use crate::people::screening::SanctionsList;
+use crate::people::{Class, likeness};
 use crate::platform::Window;
 use crate::store::Location;
 
@@ -258,6 +258,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
     let usual = Timing::default();
     let mut time = |key, default| reader.or(&mut section, key, Form::Whole, default, seconds);
     let payer_wait = time("payer_wait_seconds", usual.payer_wait);
+    let payee_wait = time("payee_wait_seconds", usual.payee_wait);
     let confirmation = time("confirmation_seconds", usual.confirmation);
     let submit_within = time("submit_within_seconds", usual.submit_within);
     let ask_first = time("ask_first_seconds", usual.ask_first);
@@ -269,6 +270,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
     reader.finish(section);
     let timing = Timing {
         payer_wait: payer_wait?,
+        payee_wait: payee_wait?,
         confirmation: confirmation?,
         submit_within: submit_within?,
         ask_first: ask_first?,
@@ -361,7 +363,8 @@ fn payees(
                 let look = (identity.platform.clone(), likeness::look(likeness::name_of(&identity.handle)));
                 match looks.insert(look, slug.clone()) {
                     Some(other) if other != *slug => {
-                        let message = format!("{:?} looks like a handle of {other:?}; nobody could tell them apart", identity.handle);
+                        let message =
+                            format!("{:?} looks like a handle of {other:?}; nobody could tell them apart", identity.handle);
                         reader.note(&section.place, message, None);
                     }
                     _ => {}

@@ -84,6 +84,9 @@ fn first_that_fits(attempts: impl Iterator<Item = String>) -> String {
 fn payee(payment: &Payment, detail: Detail) -> String {
     let name = plain::words(&payment.payee.legal_name, detail.name);
     let handle = plain::handle(&payment.payee.handle, LONGEST_HANDLE);
+    if payment.payee.is_unclaimed() {
+        return handle;
+    }
     if detail.handle && !handle.is_empty() { format!("{name} ({handle})") } else { name }
 }
 

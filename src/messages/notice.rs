@@ -41,6 +41,7 @@ fn body(order: &Order, notice: &Notice, detail: Detail, references: bool) -> Str
         Notice::PostChangedAfterConfirmation => texts.post_changed(&all),
         Notice::Held { why: Hold::LookAlike { .. } } => texts.held_look_alike(&all),
         Notice::Held { why: Hold::Screening { .. } | Hold::Operator { .. } } => texts.held(&all),
+        Notice::AwaitsPayee => texts.awaits_payee(&all),
         Notice::Expired => texts.expired(&all),
         Notice::Authorise { payment } => match order.payment(*payment).map(|payment| &payment.state) {
             Some(PaymentState::AwaitingBank { authorise_at, .. }) => {
@@ -137,6 +138,7 @@ fn why_rejected(order: &Order, reason: &Rejection) -> String {
         Rejection::PayeeLooksLike { handle, like } => {
             rejections.payee_looks_like(&plain::handle(handle, LONGEST_HANDLE), &plain::handle(like, LONGEST_HANDLE))
         }
+        Rejection::PayeeDeclined { handle } => rejections.payee_declined(&plain::handle(handle, LONGEST_HANDLE)),
         Rejection::CurrencyNotServed => rejections.currency_not_served(order.total.currency.code()),
         Rejection::AboveLowValueLimit { limit } => rejections.above_low_value_limit(&plain::amount(language, *limit)),
         Rejection::AboveOrderLimit { limit } => rejections.above_order_limit(&plain::amount(language, *limit)),
@@ -417,12 +419,19 @@ mod tests {
     }
 
     #[test]
+    fn an_order_for_somebody_who_is_not_known_yet_says_what_happens_before_anything_is_paid() {
+        let told = Language::ALL.map(|language| told(&order(language, &[("zoe@town.example", "", 500)]), &Notice::AwaitsPayee));
+        insta::assert_snapshot!(told.join("\n---\n"), @"");
+    }
+
+    #[test]
     fn every_refusal_has_its_reason() {
         let limit = Money::new(3000, Currency::EUR);
         let reasons = [
             Rejection::PayeeUnknown { handle: "eve@evil.example".to_owned() },
             Rejection::PayeeFrozen { handle: "eve".to_owned() },
             Rejection::PayeeLooksLike { handle: "cr0ixrouge@evil.example".to_owned(), like: "croixrouge".to_owned() },
+            Rejection::PayeeDeclined { handle: "bob".to_owned() },
             Rejection::CurrencyNotServed,
             Rejection::AboveLowValueLimit { limit },
             Rejection::AboveOrderLimit { limit },
@@ -442,6 +451,8 @@ mod tests {
                 Language::En => insta::assert_snapshot!(texts.join("\n"), @"
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “eve, evil.example” is not in Obole's directory of verified payees.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “eve” has to be verified again before anybody can pay them.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “cr0ixrouge, evil.example” looks like “croixrouge”, but is another account, which Obole does not know. Check whom you mean.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “bob” does not want to be paid through Obole.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Your bank account cannot pay in EUR through Obole.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a page with a passkey is needed, which does not exist yet. Post again with at most €30.00.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The most in one payment to this kind of payee is €30.00.

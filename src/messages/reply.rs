@@ -66,6 +66,20 @@ pub enum Message {
         /// Which.
         answer: CommandAnswer,
     },
+    /// Somebody wants to pay somebody who is not known yet. Said once.
+    Invitation {
+        /// The payer's handle.
+        from: String,
+        /// How much.
+        amount: Money,
+        /// Where it is claimed.
+        url: String,
+    },
+    /// They do not want it.
+    InvitationDeclined {
+        /// Nor anything of the kind, ever.
+        for_ever: bool,
+    },
     /// A code for several orders that are not the same any more.
     SetChanged {
         /// How many they were.
@@ -125,6 +139,11 @@ impl Message {
             Message::Explain { code, fragment, suggestions } => {
                 return explanation(language, code, fragment.as_deref(), suggestions, &footer);
             }
+            Message::Invitation { from, amount, url } => {
+                replies.invitation(&plain::handle(from, LONGEST_FRAGMENT), &plain::amount(language, *amount), url)
+            }
+            Message::InvitationDeclined { for_ever: false } => replies.invitation_declined(),
+            Message::InvitationDeclined { for_ever: true } => replies.invitation_declined_for_ever(),
             Message::SetChanged { count } => texts.together.changed(&count.to_string()),
             Message::SetTooMuch => texts.together.too_much(),
             Message::SetToCheck => texts.together.to_check(),
@@ -305,6 +324,13 @@ mod tests {
             Message::EnrolmentReceived,
             Message::EnrolmentAlreadyLinked,
             Message::linked(&Limits::default()),
+            Message::Invitation {
+                from: "ana@town.example".to_owned(),
+                amount: Money::new(550, crate::money::Currency::EUR),
+                url: "https://pay.example/claim".to_owned(),
+            },
+            Message::InvitationDeclined { for_ever: false },
+            Message::InvitationDeclined { for_ever: true },
             Message::SetChanged { count: 2 },
             Message::SetTooMuch,
             Message::SetToCheck,
@@ -330,6 +356,9 @@ mod tests {
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
                 This account is already linked to Obole. Nothing was changed.
                 Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all, without the page with a passkey, which is to come.
+                ana, town.example wants to send you €5.50 through Obole. To receive it, within 7 days: https://pay.example/claim. If you do not want it, answer NO. To never hear of such again, answer STOP. I write to you only this once.
+                Noted: what waited for you is withdrawn, and nothing was paid.
+                Noted: nobody can pay you through Obole, and I will not write to you about it again.
                 That code was for 2 orders together, and they are not what they were: one has ended, or another one came. Nothing was confirmed by it. Answer each with its own code, or with my newest message.
                 Together these go above what you can still confirm by message. Nothing was confirmed. Answer each with its own code, as far as your limits go.
                 One of these orders has to be checked first, so nothing was confirmed by this code. Answer each with its own code.

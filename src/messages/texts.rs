@@ -173,6 +173,7 @@ sentences! {
         post_changed(what);
         held(what);
         held_look_alike(what);
+        awaits_payee(what);
         expired(what);
         authorise(what, url);
         authorise_anywhere(what);
@@ -199,6 +200,7 @@ sentences! {
         payee_unknown(handle);
         payee_frozen(handle);
         payee_looks_like(handle, like);
+        payee_declined(handle);
         currency_not_served(currency);
         above_low_value_limit(limit);
         above_order_limit(limit);
@@ -229,6 +231,9 @@ sentences! {
         enrolment_code_expired();
         enrolment_received();
         enrolment_already_linked();
+        invitation(from, amount, url);
+        invitation_declined();
+        invitation_declined_for_ever();
         linked(per_order, per_day, in_all, orders);
     }
 }

@@ -143,6 +143,13 @@ pub struct Order {
     pub payments: Vec<Payment>,
 }
 
+impl PayeeSnapshot {
+    /// Whether nobody has shown yet whose account it is: there is no verified name, and the account is the payer's own.
+    pub fn is_unclaimed(&self) -> bool {
+        self.legal_name.is_empty()
+    }
+}
+
 impl Order {
     /// Whether nothing can be decided any more, short of a contradiction or a return by the bank.
     pub fn is_terminal(&self) -> bool {

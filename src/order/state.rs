@@ -165,6 +165,11 @@ pub enum Rejection {
         /// Whom it looks like.
         like: String,
     },
+    /// A recipient does not want to be paid.
+    PayeeDeclined {
+        /// As written.
+        handle: String,
+    },
     /// The payer's rail or account does not carry this currency.
     CurrencyNotServed,
     /// Above what a private code may confirm; the passkey page does not exist yet.
@@ -204,6 +209,7 @@ impl Rejection {
             Rejection::PayeeUnknown { .. } => "payee_unknown",
             Rejection::PayeeFrozen { .. } => "payee_frozen",
             Rejection::PayeeLooksLike { .. } => "payee_looks_like",
+            Rejection::PayeeDeclined { .. } => "payee_declined",
             Rejection::CurrencyNotServed => "currency_not_served",
             Rejection::AboveLowValueLimit { .. } => "above_low_value_limit",
             Rejection::AboveOrderLimit { .. } => "above_order_limit",

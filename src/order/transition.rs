@@ -173,6 +173,10 @@ impl Decision {
         if let Err(reason) = policy.limits.check(&self.order) {
             return self.reject(reason, now);
         }
+        if self.order.payments.iter().any(|payment| payment.payee.is_unclaimed()) {
+            self.order.state = OrderState::AwaitingPayee { until: later(now, policy.timing.payee_wait) };
+            return self.tell(Notice::AwaitsPayee);
+        }
         let own = self.order.payer.as_ref().map(|payer| &payer.iban);
         if self.order.payments.iter().any(|payment| Some(&payment.payee.iban) == own) {
             return self.reject(Rejection::SelfPayment, now);

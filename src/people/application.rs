@@ -113,7 +113,8 @@ impl Written {
         let iban = self.iban.parse::<Iban>().ok();
         let handle = line(self.handle.trim().trim_start_matches(['@', '＠']), LONGEST_FIELD);
         let handle = handle.filter(|handle| !handle.contains(' ')).map(|handle| handle.to_ascii_lowercase());
-        let contact = line(&self.contact, LONGEST_FIELD).filter(|contact| contact.contains('@') || contact.chars().filter(char::is_ascii_digit).count() >= 6);
+        let contact = line(&self.contact, LONGEST_FIELD)
+            .filter(|contact| contact.contains('@') || contact.chars().filter(char::is_ascii_digit).count() >= 6);
         let wrong = [
             (legal_name.is_none(), Field::LegalName),
             (class.is_none(), Field::Class),

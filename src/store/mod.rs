@@ -7,7 +7,7 @@
 //! The rooms: [`posts`] what came in; [`people`] who may pay; [`directory`] who may be paid; [`orders`] orders, payments, limits and
 //! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read; [`operators`] what operators look at and do;
 //! [`statements`] what reconciliation compares; [`commands`] what a person asks for besides paying;
-//! [`asking`] what they were asked with; [`applications`] who wants to be paid; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
+//! [`asking`] what they were asked with; [`applications`] who wants to be paid; [`invitations`] who is to be; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
 //! databases.
 
 pub mod applications;
@@ -18,6 +18,7 @@ pub mod effects;
 pub(crate) mod engine;
 mod footing;
 pub mod inspection;
+pub mod invitations;
 pub mod operators;
 pub mod orders;
 pub mod people;
@@ -239,6 +240,7 @@ macro_rules! steps {
             (15, "commands", include_str!(concat!("../../migrations/", $folder, "/0015_commands.sql"))),
             (16, "asking", include_str!(concat!("../../migrations/", $folder, "/0016_asking.sql"))),
             (17, "payees", include_str!(concat!("../../migrations/", $folder, "/0017_payees.sql"))),
+            (18, "invitations", include_str!(concat!("../../migrations/", $folder, "/0018_invitations.sql"))),
         ]
     };
 }

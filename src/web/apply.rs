@@ -102,16 +102,7 @@ fn page(state: &Web, visitor: &Visitor, written: &Written, wrong: &[Field], stat
 
 /// One field with its label, what it is for, and, where it cannot be right, what is wrong with it.
 #[expect(clippy::too_many_arguments, reason = "a line of the form, said once for all of its fields")]
-fn field(
-    words: &Apply,
-    field: Field,
-    name: &str,
-    label: &str,
-    hint: &str,
-    value: &str,
-    longest: usize,
-    wrong: &[Field],
-) -> Markup {
+fn field(words: &Apply, field: Field, name: &str, label: &str, hint: &str, value: &str, longest: usize, wrong: &[Field]) -> Markup {
     let is_wrong = wrong.contains(&field);
     let why = match field {
         Field::LegalName => &words.wrong_legal_name,

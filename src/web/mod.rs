@@ -11,6 +11,7 @@
 //! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
 //! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
 //! | `GET /c/{tag}`, `…/events` | a campaign |
+//! | `GET /claim` | what somebody does who is to be paid and is not known yet |
 //! | `/payees/apply` | an organisation applies to be paid |
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
@@ -19,6 +20,7 @@
 pub(crate) mod apply;
 pub(crate) mod assets;
 pub(crate) mod campaign;
+pub(crate) mod claim;
 pub(crate) mod dress;
 pub mod enrol;
 pub(crate) mod failure;
@@ -130,6 +132,7 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/bank/return/{id}", get(order::bank_return))
         .route("/c/{tag}", get(campaign::show))
         .route("/c/{tag}/events", get(campaign::events))
+        .route("/claim", get(claim::show))
         .route(apply::PATH, get(apply::show).post(apply::hand_in))
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))

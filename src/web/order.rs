@@ -161,6 +161,7 @@ fn rejection_words(language: Language, words: &Words, reason: &Rejection) -> Str
         Rejection::PayeeUnknown { .. } => words.rejected_payee_unknown.clone(),
         Rejection::PayeeFrozen { .. } => words.rejected_payee_frozen.clone(),
         Rejection::PayeeLooksLike { .. } => words.rejected_payee_looks_like.clone(),
+        Rejection::PayeeDeclined { .. } => words.rejected_payee_declined.clone(),
         Rejection::CurrencyNotServed => words.rejected_currency_not_served.clone(),
         Rejection::AboveLowValueLimit { limit } => {
             fill(&words.rejected_above_low_value_limit, &[("limit", &amount(language, *limit))])

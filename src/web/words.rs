@@ -46,7 +46,7 @@ language_file! {
         awaiting_confirmation, held, confirmed, rejected, cancelled, expired, payment_proposed, payment_ready,
         payment_submitting, payment_awaiting_bank, payment_executing, payment_unknown, payment_settled,
         payment_returned, payment_failed, payment_expired, payment_disputed, rejected_payee_unknown,
-        rejected_payee_frozen, rejected_payee_looks_like, rejected_currency_not_served, rejected_above_low_value_limit,
+        rejected_payee_frozen, rejected_payee_looks_like, rejected_payee_declined, rejected_currency_not_served, rejected_above_low_value_limit,
         rejected_above_order_limit, rejected_too_many_open, rejected_limit_reached, rejected_already_edited,
         rejected_too_old, rejected_too_many_wrong_answers, rejected_self_payment, cancelled_payer,
         cancelled_cancel_order, cancelled_edit, cancelled_deletion, cancelled_unlinked, cancelled_stopped,
@@ -87,6 +87,9 @@ language_file! {
         amount_scaled, amount_in_words, amount_missing, currency_missing, currency_unknown, currency_ambiguous,
         currency_conflict, recipient_missing, recipient_invalid, recipient_ambiguous, recipient_self,
         too_many_recipients, split_conflict, share_too_small, reply_unknown, reply_code,
+    }
+    claim: Claim {
+        title, lead, step_bank, step_code, step_payer, go, shown, no_title, no,
     }
     apply: Apply {
         title, lead, legal_name, legal_name_hint, class, class_charity, class_company, registry_number,

@@ -20,6 +20,8 @@ mod commands;
 #[cfg(feature = "service")]
 mod directory;
 #[cfg(feature = "service")]
+mod invitations;
+#[cfg(feature = "service")]
 mod jetstream;
 #[cfg(feature = "service")]
 mod language_command;

@@ -46,8 +46,9 @@ told_on_both! {
         // A person may be called almost like another person.
         story.world.person("bobby");
         let post = story.posts("ana", "@obole #envoyer 5€ @bobby");
-        let order = story.order_becomes(post, "rejected").await;
-        assert!(matches!(reason(&order), Rejection::PayeeUnknown { .. }), "{order:?}");
+        story.order_becomes(post, "awaiting_payee").await;
+        story.posts("ana", "@obole #annuler");
+        story.order_becomes(post, "cancelled").await;
         story.ends().await;
     }
 

@@ -75,8 +75,9 @@ impl BerlinGroup {
     /// The accounts that a consent covers, those with an IBAN and a currency we know.
     async fn accounts(&self, consent_id: &str) -> Result<Vec<ConsentedAccount>, TryAgain> {
         let account = |details: v1_3::AccountDetails| {
-            let name = details.owner_name.or(details.display_name).or(details.name);
-            Some(ConsentedAccount { iban: details.iban?.parse().ok()?, name, currency: details.currency.parse().ok()? })
+            let holder = details.owner_name;
+            let name = holder.clone().or(details.display_name).or(details.name);
+            Some(ConsentedAccount { iban: details.iban?.parse().ok()?, name, holder, currency: details.currency.parse().ok()? })
         };
         Ok(self.account_list(consent_id).await?.into_iter().filter_map(account).collect())
     }

@@ -218,7 +218,12 @@ impl FakeConnection {
         let given = consent.grant.iter().flat_map(|grant| &grant.rights);
         let account = |iban| {
             let view = self.bank.account(iban).map_err(again)?;
-            Ok(ConsentedAccount { iban: view.account.iban, name: Some(view.account.name), currency: super::CURRENCY })
+            Ok(ConsentedAccount {
+                iban: view.account.iban,
+                name: Some(view.account.name.clone()),
+                holder: Some(view.account.name),
+                currency: super::CURRENCY,
+            })
         };
         let accounts = given.map(|(iban, _)| account(iban)).collect::<Result<_, TryAgain>>()?;
         Ok(ConsentStanding::Valid { accounts })
