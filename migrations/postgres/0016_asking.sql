@@ -11,6 +11,8 @@ CREATE TABLE offered_sets (
     code_mac   TEXT NOT NULL,
     -- The orders' ids, as a JSON array in the order of the message.
     orders     TEXT NOT NULL,
+    -- The newest has the greatest: clocks of two nodes may differ.
+    number     BIGINT NOT NULL,
     offered_at BIGINT NOT NULL,
     PRIMARY KEY (person_id, code_mac)
 );

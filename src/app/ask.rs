@@ -124,8 +124,10 @@ pub(super) fn together<'a>(
     let together =
         Together { orders: with_codes.collect(), code: code.clone(), others, inbox_url: &inbox_url, safe_phrase: phrase };
     let text = messages::questions(&together, now);
-    let leader = claimed.iter().max_by(|one, other| one.order.cmp(&other.order))?;
-    let key = format!("{}/{}", leader.id, name_of(&orders));
+    // The questions that it answers for, in the order of its lines, and the set.
+    let question_of = |order: &&Order| claimed.iter().find(|effect| effect.order.as_ref() == Some(&order.id));
+    let questions: Vec<&str> = orders.iter().filter_map(question_of).map(|effect| effect.id.as_str()).collect();
+    let key = format!("{}/{}", questions.join("+"), name_of(&orders));
     Some(Question { orders, text, key, code })
 }
 

@@ -4,6 +4,9 @@
 //! what is left to do is to notice it. A handle of the directory that names another account has been taken over: its payee is frozen until
 //! two operators have looked. A handle that is none of the directory's but looks like one is refused, and an operator hears of it once.
 //! A payee who only took another handle goes on under the new one, unless that looks like somebody else's.
+//!
+//! Both conclusions are drawn only where the network itself says whom a mention names. On Bluesky and Nostr it is the author's program that
+//! writes the id beside the handle, and an author who lies there must not have a payee frozen or renamed.
 
 use super::desk::Desk;
 use super::task::Task;
@@ -12,12 +15,18 @@ use crate::order::Effect;
 use crate::order::state::Rejection;
 use crate::people::PayeeIdentity;
 use crate::people::likeness::{imitates, name_of};
+use crate::platform::Network;
 use crate::store::StoreError;
+
+/// Whether the network resolves mentions itself, so that no author can say whom a handle names.
+pub(super) fn resolves_mentions(network: Network) -> bool {
+    matches!(network, Network::Mastodon | Network::X)
+}
 
 /// What is found out about somebody who is named and not in the directory under that id.
 pub(super) async fn stranger(
     desk: &mut Desk<'_>,
-    platform: &PlatformName,
+    (platform, network): (&PlatformName, Network),
     handle: &str,
     account: Option<&AccountId>,
 ) -> Result<Option<Rejection>, StoreError> {
@@ -25,7 +34,7 @@ pub(super) async fn stranger(
         if Some(&known.account) == account {
             return Ok(None);
         }
-        if known.handle.eq_ignore_ascii_case(handle) && account.is_some() {
+        if known.handle.eq_ignore_ascii_case(handle) && account.is_some() && resolves_mentions(network) {
             let why = format!("the handle {handle} on {platform} names another account than it did");
             desk.tx.freeze_payee(&known.payee, &why, desk.now).await?;
             tracing::error!(payee = known.slug, "a payee's handle has changed owner; the payee is frozen");

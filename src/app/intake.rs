@@ -376,7 +376,7 @@ async fn propose(
             Ok(payee) => still_called_so(desk, platform, known, post, recipient).await?.map_or(Ok(payee), Err),
             Err(Rejection::PayeeUnknown { handle }) => {
                 let account = post.mentions.iter().find(|mention| mention.handle == handle).map(|mention| &mention.account);
-                match (identity::stranger(desk, platform.name(), &handle, account).await?, &payer, account) {
+                match (identity::stranger(desk, (platform.name(), platform.network()), &handle, account).await?, &payer, account) {
                     (Some(why), ..) => Err(why),
                     (None, Some(payer), Some(account)) if may_invite(platform, post, command, account) => {
                         match invite::outsider(desk, payer, account, &handle).await? {
@@ -521,7 +521,7 @@ async fn still_called_so(
     else {
         return Ok(None);
     };
-    if registered.eq_ignore_ascii_case(&mention.handle) {
+    if registered.eq_ignore_ascii_case(&mention.handle) || !identity::resolves_mentions(platform.network()) {
         return Ok(None);
     }
     let identity = PayeeIdentity {

@@ -272,6 +272,7 @@ async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
                 Err(why) => Answer::Void(why),
             },
             Work::Offered { offer, .. } => {
+                desk.tx.lock_people(&[&offer.person]).await?;
                 desk.tx.offer_set(&offer.person, &offer.orders, &offer.code_mac, desk.now).await?;
                 Answer::Done(None)
             }

@@ -421,7 +421,11 @@ mod tests {
     #[test]
     fn an_order_for_somebody_who_is_not_known_yet_says_what_happens_before_anything_is_paid() {
         let told = Language::ALL.map(|language| told(&order(language, &[("zoe@town.example", "", 500)]), &Notice::AwaitsPayee));
-        insta::assert_snapshot!(told.join("\n---\n"), @"");
+        insta::assert_snapshot!(told.join("\n---\n"), @"
+        Your order waits: €5.00 to zoe, town.example. I do not know this account yet and have told it, once, how to be paid. Nothing is debited before it has joined (7 days) and you have said yes to its verified name. To withdraw, answer your post with my handle and #cancel.
+        ---
+        Votre ordre attend~: 5,00~€ à zoe, town.example. Je ne connais pas encore ce compte et lui ai dit, une seule fois, comment être payé. Rien n'est débité avant son inscription (7 jours) et votre oui à son nom vérifié. Pour retirer~: mon nom et #annuler sous votre publication.
+        ");
     }
 
     #[test]
@@ -468,6 +472,8 @@ mod tests {
                 Language::Fr => insta::assert_snapshot!(texts.join("\n"), @"
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve, evil.example~» n'est pas dans l'annuaire des bénéficiaires vérifiés d'Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve~» doit être vérifié à nouveau avant de pouvoir être payé.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~cr0ixrouge, evil.example~» ressemble à «~croixrouge~», mais c'est un autre compte, qu'Obole ne connaît pas. Vérifiez qui vous voulez payer.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~bob~» ne veut pas être payé par Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Votre compte bancaire ne peut pas payer en EUR par Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, il faut une page avec une clé d'accès, qui n'existe pas encore. Publiez à nouveau avec 30,00~€ au plus.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Un paiement à ce type de bénéficiaire est de 30,00~€ au plus.

@@ -372,7 +372,7 @@ mod tests {
                 Code faux, rien n'a été confirmé. Il vous reste 0 essai. Répondez OUI et les 6 chiffres de ma dernière question, ou NON.
                 Aucun ordre n'attend votre réponse. Ce message n'a rien changé ni payé.
                 Cet ordre est déjà décidé~; votre réponse n'a rien changé.
-                Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement~: OUI et le code pour payer, NON pour tout refuser. Pour retirer un ordre, répondez à votre publication avec mon nom et #annuler.
+                Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou une campagne. Je demande d'abord ici~: OUI et le code paie, NON refuse tout. Pour retirer~: mon nom et #annuler sous votre publication. Aussi~: STATUT, SOLDE, HISTORIQUE, PLAFONDS, REMBOURSEMENT, STOP, HUMAIN, MES DONNÉES.
                 Je n'ai pas compris, et rien n'a été payé. Répondez OUI et le code, NON, ou AIDE.
                 Un code seul ne décide rien. Écrivez OUI devant pour payer, ou NON pour refuser.
                 Un oui demande le code de l'ordre~: OUI et ses six chiffres, comme dans mon message. Rien n'a été payé.
@@ -382,14 +382,13 @@ mod tests {
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.
                 Ce compte est déjà relié à Obole. Rien n'a été changé.
                 Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout, sans la page à clé d'accès, à venir.
-                J'ai compris «~solde~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~historique~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~plafonds~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~stop~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~reprendre~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~remboursement~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~supprimer mes données~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~mes données~», mais ce n'est pas encore disponible. Rien n'a été changé.
+                ana, town.example veut vous envoyer 5,50~€ par Obole. Pour le recevoir, sous 7 jours~: https://pay.example/claim. Si vous n'en voulez pas, répondez NON. Pour ne plus jamais en entendre parler, répondez STOP. Je ne vous écris que cette fois.
+                Noté~: ce qui vous attendait est retiré, et rien n'a été payé.
+                Noté~: personne ne peut vous payer par Obole, et je ne vous écrirai plus à ce sujet.
+                Ce code valait pour 2 ordres ensemble, et ils ne sont plus les mêmes~: l'un est terminé, ou un autre s'est ajouté. Il n'a rien confirmé. Répondez à chacun avec son code, ou à mon dernier message.
+                Ensemble, ces ordres dépassent ce que vous pouvez encore confirmer par message. Rien n'a été confirmé. Répondez à chacun avec son code, dans la limite de vos plafonds.
+                L'un de ces ordres doit d'abord être vérifié~; ce code n'a donc rien confirmé. Répondez à chacun avec son code.
+                Trop de codes faux sont venus de ce compte en un jour~; aucun code n'en est accepté avant 2026-03-01 14:22 UTC. Les ordres se confirment ici~: https://pay.example/inbox. Si ce n'était pas vous, écrivez STOP et changez le mot de passe du compte.
                 J'ai compris «~demander~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~(at)new thing~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 "),

@@ -149,17 +149,17 @@ mod tests {
         YES 333333: €20.00 to Carol Smith (carol)
         YES 482193: all 3, €35.50 in all
         No to all: NO.
-        1 more order waits: https://pay.example/inbox
+        and 1 more: https://pay.example/inbox
         Your bank transfer shows your name.
         Your phrase: “blue heron”. Obole never asks for bank details, a password or a passkey by message.
         ---
         3 ordres attendent votre réponse sous 10 minutes, avant 14:32 UTC.
-        OUI 111111~: 10,00~€ à Croix-Rouge française pour #telethon
-        OUI 222222~: 5,50~€ à Bob Martin
-        OUI 333333~: 20,00~€ à Carol Smith
+        OUI 111111~: 10,00~€ à Croix-Rouge fra… (croixrouge) pour #telethon
+        OUI 222222~: 5,50~€ à Bob Martin (bob)
+        OUI 333333~: 20,00~€ à Carol Smith (carol)
         OUI 482193~: les 3, 35,50~€ en tout
         Non à tous~: NON.
-        1 autre ordre attend~: https://pay.example/inbox
+        et 1 autre~: https://pay.example/inbox
         Votre virement montre votre nom.
         Votre phrase~: «~blue heron~». Obole ne demande jamais par message de données bancaires, mot de passe ni clé d'accès.
         ");
@@ -168,7 +168,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_listed_fits_with_its_sum_and_code(
-            payees in prop::collection::vec(("\\PC{0,80}", "\\PC{0,200}", 1_i64..100_000_000), 2..=6),
+            payees in prop::collection::vec(("\\PC{0,80}", "\\PC{0,200}", 1_i64..10_000_000), 2..=6),
             phrase in "\\PC{0,200}",
             others in 0_usize..5,
             french: bool,

@@ -49,6 +49,9 @@ pub fn name_of(handle: &str) -> &str {
 
 /// Whether two names can be taken for one another. The same name is alike, too: who is called so on another server is somebody else.
 pub fn likeness(one: &str, other: &str) -> Option<Likeness> {
+    // What looks like m is longer than m: it is the name as written that is long or not.
+    let letters = |name: &str| name.nfkc().filter(|c| c.is_alphanumeric()).count();
+    let long = letters(one).min(letters(other)) >= LONG;
     let (one, other) = (look(one), look(other));
     if one.is_empty() || other.is_empty() {
         return None;
@@ -56,7 +59,6 @@ pub fn likeness(one: &str, other: &str) -> Option<Likeness> {
     if one == other {
         return Some(Likeness::Look);
     }
-    let long = one.chars().count().min(other.chars().count()) >= LONG;
     (long && strsim::damerau_levenshtein(&one, &other) == 1).then_some(Likeness::Slip)
 }
 

@@ -25,7 +25,8 @@ const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 pub const WRONG_CODE_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Tx {
-    /// Offers a set of a person's orders under one code; any set offered before is not good any more.
+    /// Offers a set of a person's orders under one code; any set offered before is not good any more. The person's row has to be held
+    /// ([`Tx::lock_people`]), so that two nodes do not both offer the newest.
     pub(crate) async fn offer_set(
         &mut self,
         person: &PersonId,
@@ -36,8 +37,10 @@ impl Tx {
         let forget = sql!("DELETE FROM offered_sets WHERE person_id = $1 AND offered_at <= $2");
         self.run(forget, args![person.as_str(), earlier(now, REMEMBERED).as_microsecond()]).await?;
         let statement = sql!(
-            "INSERT INTO offered_sets (person_id, code_mac, orders, offered_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (person_id, code_mac) DO UPDATE SET orders = excluded.orders, offered_at = excluded.offered_at"
+            "INSERT INTO offered_sets (person_id, code_mac, orders, number, offered_at)
+             SELECT $1, $2, $3, n.number, $4 FROM (SELECT COALESCE(MAX(number), 0) + 1 AS number FROM offered_sets WHERE person_id = $1) AS n
+             WHERE 1 = 1
+             ON CONFLICT (person_id, code_mac) DO UPDATE SET orders = excluded.orders, number = excluded.number, offered_at = excluded.offered_at"
         );
         let orders =
             serde_json::to_string(orders).map_err(|error| StoreError::Meaningless { column: "orders", why: error.to_string() })?;
@@ -47,8 +50,7 @@ impl Tx {
 
     /// The sets that were offered to a person lately, the newest first.
     pub(crate) async fn offered_sets(&mut self, person: &PersonId) -> Result<Vec<OfferedSet>, StoreError> {
-        let statement =
-            sql!("SELECT code_mac, orders FROM offered_sets WHERE person_id = $1 ORDER BY offered_at DESC, code_mac LIMIT 10");
+        let statement = sql!("SELECT code_mac, orders FROM offered_sets WHERE person_id = $1 ORDER BY number DESC LIMIT 10");
         let rows = self.rows(statement, args![person.as_str()]).await?;
         let set = |(place, row): (usize, &Row)| {
             Ok(OfferedSet { code_mac: row.text("code_mac")?, orders: row.json("orders")?, is_newest: place == 0 })

@@ -155,7 +155,7 @@ told_on_both! {
         story.order_becomes(several, "awaiting_confirmation").await;
         let posts = story.posts_at_once("ana", &TWO).await;
         let question = story.question("ana");
-        assert!(question.contains("1 autre ordre attend") && question.contains("http://localhost:8080/inbox"), "{question}");
+        assert!(question.contains("et 1 autre\u{a0}:") && question.contains("http://localhost:8080/inbox"), "{question}");
         story.tells("ana", &format!("NON {}", code_for_all(&question)));
         for (post, _) in &posts {
             story.order_becomes(*post, "cancelled").await;
