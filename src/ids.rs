@@ -106,6 +106,10 @@ own_id! {
     EffectId
 }
 own_id! {
+    /// Somebody's wish to become a payee.
+    ApplicationId
+}
+own_id! {
     /// A change of the directory or the limits that operators have to approve.
     ChangeId
 }

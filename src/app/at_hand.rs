@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::App;
-use crate::ids::{AccountId, OrderId, PayeeId, PlatformName};
+use crate::ids::{AccountId, OrderId, PayeeId, PersonId, PlatformName};
 use crate::order::Order;
 use crate::people::{LinkedPayer, Payee};
 use crate::store::StoreError;
@@ -19,6 +19,8 @@ pub(crate) struct AtHand {
     orders: HashMap<OrderId, Order>,
     payers: HashMap<AccountId, LinkedPayer>,
     payees: HashMap<PayeeId, Payee>,
+    /// Orders that wait for their payer, beside those asked about.
+    open: HashMap<PersonId, Vec<Order>>,
 }
 
 impl AtHand {
@@ -32,8 +34,21 @@ impl AtHand {
         let orders = tx.read_orders(&ids).await?;
         let authors: Vec<&AccountId> = orders.iter().map(|order| &order.source.author).collect();
         let payers = tx.linked_payers(platform, &authors).await?;
+        let asking: Vec<&PersonId> = payers
+            .iter()
+            .filter(|payer| claimed.iter().any(|effect| effect.joins.as_deref() == Some(payer.link.account.as_str())))
+            .map(|payer| &payer.person.id)
+            .collect();
+        let mut open: HashMap<PersonId, Vec<Order>> = HashMap::new();
+        let waiting = tx.orders_awaiting_answers(&asking).await?;
+        let ids: Vec<&OrderId> = waiting.iter().map(|(_, id)| id).collect();
+        for order in tx.read_orders(&ids).await? {
+            if let Some(payer) = &order.payer {
+                open.entry(payer.person.clone()).or_default().push(order);
+            }
+        }
         let payers = payers.into_iter().map(|payer| (payer.link.account.clone(), payer)).collect();
-        Ok(AtHand { orders: by_id(orders), payers, payees: HashMap::new() })
+        Ok(AtHand { orders: by_id(orders), payers, payees: HashMap::new(), open })
     }
 
     /// Reads what a bank's calls need: the orders, and their payees as the directory has them now.
@@ -46,7 +61,7 @@ impl AtHand {
         let orders = tx.read_orders(&ids).await?;
         let payees: Vec<&PayeeId> = orders.iter().flat_map(|order| &order.payments).map(|payment| &payment.payee.id).collect();
         let payees = tx.payees_by_id(&payees).await?.into_iter().map(|payee| (payee.id.clone(), payee)).collect();
-        Ok(AtHand { orders: by_id(orders), payers: HashMap::new(), payees })
+        Ok(AtHand { orders: by_id(orders), payees, ..AtHand::default() })
     }
 
     /// An order that an effect is about.
@@ -57,6 +72,11 @@ impl AtHand {
     /// The payer behind the author of an order.
     pub(super) fn payer(&self, author: &AccountId) -> Option<&LinkedPayer> {
         self.payers.get(author)
+    }
+
+    /// A payer's orders that wait for an answer, if questions to them are among what was claimed.
+    pub(super) fn open_orders(&self, payer: &PersonId) -> impl Iterator<Item = &Order> {
+        self.open.get(payer).into_iter().flatten()
     }
 
     /// The directory's entry of a payee.

@@ -17,7 +17,7 @@ use super::desk::Desk;
 use super::directory::{self, CampaignEntry, Finding, PayeeEntry};
 use super::operate::SERVICE;
 use crate::iban::Iban;
-use crate::ids::{AccountId, ChangeId, PayeeId, PlatformName};
+use crate::ids::{AccountId, ApplicationId, ChangeId, PayeeId, PlatformName};
 use crate::money::Money;
 use crate::order::Limits;
 use crate::people::{Campaign, Class, Payee, PayeeIdentity};
@@ -59,6 +59,25 @@ pub enum Change {
         /// All of them.
         limits: Limits,
     },
+    /// Somebody who applied on the page becomes a payee.
+    Applicant {
+        /// Their application.
+        application: ApplicationId,
+        /// The directory's name for it.
+        slug: String,
+        /// The verified legal name.
+        legal_name: String,
+        /// What kind.
+        class: Class,
+        /// The verified account.
+        iban: Iban,
+        /// The number in the registry.
+        registry_number: Option<String>,
+        /// By whom it is named.
+        account: PinnedAccount,
+        /// The document that proves the account, in the words of who saw it.
+        proof: String,
+    },
     /// A frozen payee may be paid again.
     Release {
         /// The directory's name for it.
@@ -86,7 +105,7 @@ impl Change {
     /// About what it is; one proposal for each waits at a time.
     pub(super) fn subject(&self) -> String {
         match self {
-            Change::Payee { slug, .. } => format!("payee:{slug}"),
+            Change::Payee { slug, .. } | Change::Applicant { slug, .. } => format!("payee:{slug}"),
             Change::Campaign { campaign, .. } => format!("campaign:{}", campaign.tag),
             Change::Limits { .. } => "limits".to_owned(),
             Change::Release { payee } => release_of(payee),
@@ -104,7 +123,7 @@ impl Change {
     /// The change for the chain of acts: whole, but for account numbers.
     pub(super) fn masked(&self) -> serde_json::Value {
         let mut value = json!(self);
-        if let Change::Payee { iban, .. } = self {
+        if let Change::Payee { iban, .. } | Change::Applicant { iban, .. } = self {
             value["iban"] = json!(iban.masked());
         }
         value
@@ -117,6 +136,14 @@ impl fmt::Display for Change {
             Change::Payee { slug, legal_name, class, iban, differs, .. } if differs.is_empty() => {
                 write!(formatter, "new payee {slug}: {legal_name} ({}), account {}", class.as_str(), iban.masked())
             }
+            Change::Applicant { slug, legal_name, class, iban, account, proof, .. } => write!(
+                formatter,
+                "new payee {slug}, who applied: {legal_name} ({}), account {}, {} on {}; account proved by: {proof}",
+                class.as_str(),
+                iban.masked(),
+                account.handle,
+                account.platform,
+            ),
             Change::Payee { slug, differs, .. } => write!(formatter, "payee {slug}: {}", differs.join("; ")),
             Change::Campaign { campaign, from } => {
                 write!(formatter, "campaign {} moves from {from} to {}", campaign.tag, campaign.payee)
@@ -160,6 +187,12 @@ pub(super) async fn apply(desk: &mut Desk<'_>, change: &Change) -> Result<Result
             }
             let but = if taken.is_empty() { String::new() } else { format!(", but {} is another payee's", taken.join(", ")) };
             Ok(Ok(format!("in force: payee {slug}{but}")))
+        }
+        Change::Applicant { slug, legal_name, class, iban, registry_number, account, proof, .. } => {
+            let id = PayeeId::new(desk.now, desk.app.entropy.as_ref());
+            let (legal_name, iban, registry_number) = (legal_name.clone(), iban.clone(), registry_number.clone());
+            let entry = Payee { id, legal_name, class: *class, iban, registry_number, frozen: false };
+            super::apply::enter(desk, slug, entry, account, "application", proof).await
         }
         Change::Campaign { campaign, .. } => {
             let CampaignEntry { tag, title, payee: slug, goal } = campaign.clone();
@@ -283,7 +316,7 @@ async fn propose(app: &App, changes: Vec<Change>) -> Result<(Vec<(ChangeId, Chan
         }
     }
     for open in tx.open_changes().await? {
-        let of_configuration = !matches!(Change::read(&open.data)?, Change::Release { .. });
+        let of_configuration = !matches!(Change::read(&open.data)?, Change::Release { .. } | Change::Applicant { .. });
         if of_configuration && !wanted.contains(&open.subject) {
             tx.end_change(&open.id, "withdrawn", now).await?;
             let detail = json!({ "change": open.id }).to_string();

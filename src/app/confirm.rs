@@ -3,6 +3,22 @@
 //! The answer is `OUI 482193` / `YES 482193`. A code is six digits, derived from a secret outside the store, the order and a salt
 //! made when the payer was asked; so nothing at rest tells it, and the same message can be written again after a crash. A wrong
 //! code counts against every open order of the payer; `NON` without a code refuses all of them; `OUI` alone confirms nothing.
+//!
+//! An order bears five wrong codes, whatever new codes it is given; an account ten within a day, then none is taken from it any more.
+//!
+//! # A code for several orders
+//!
+//! It confirms exactly the orders that it was offered for ([`super::ask`]), all of them or none:
+//!
+//! | step | if the process dies right after it |
+//! |---|---|
+//! | read the set that the code's keyed hash names; it has to be the newest | nothing was decided; the message is read again |
+//! | compare the code with what the orders come to as they wait now, in constant time | the same |
+//! | try: reserve all of them against the limits, ask screening for each, and undo it | the same: nothing is committed |
+//! | confirm each, use the set up | the same |
+//! | commit: all orders, reservations, audit lines and submissions at once | all are confirmed; the message is known and not read again |
+//!
+//! Whatever speaks against one of them, none is confirmed, and the payer hears why and that each still has its own code.
 
 use std::fmt;
 
@@ -11,7 +27,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::desk::Desk;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, later};
 use crate::crash::crash_point;
 use crate::ids::{OrderId, hex};
 use crate::messages::Message;
@@ -21,6 +37,7 @@ use crate::people::LinkedPayer;
 use crate::people::enrolment::EnrolmentCode;
 use crate::planted::planted;
 use crate::store::StoreError;
+use crate::store::asking::{OfferedSet, WRONG_CODE_DAY};
 
 /// The secret that codes are derived from: 32 bytes, from the configuration, never in the store and never in a log.
 #[derive(Clone)]
@@ -52,7 +69,12 @@ impl CodeSecret {
 
     /// The six digits that confirm an order asked for with `salt`.
     pub fn confirmation_code(&self, order: &OrderId, salt: &str) -> String {
-        let tag = self.tag("confirmation", &[order.as_str(), salt]);
+        self.digits("confirmation", &[order.as_str(), salt])
+    }
+
+    /// Six digits that only these parts have, for this purpose.
+    pub(super) fn digits(&self, purpose: &str, parts: &[&str]) -> String {
+        let tag = self.tag(purpose, parts);
         let number = tag.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         format!("{:06}", number % 1_000_000)
     }
@@ -131,6 +153,10 @@ pub(super) async fn answer(
                 let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
             }
         }
+        (_, Some(_)) if let Some(until) = blocked_until(desk, payer).await? => {
+            let url = desk.app.page(super::pages::INBOX);
+            desk.say_to_payer(payer, Some(thread), Message::CodesBlocked { until, url });
+        }
         (word, Some(code)) => {
             let named: Vec<&OrderId> = open.iter().filter(|id| code_fits(desk, id, code)).collect();
             match (named.as_slice(), word) {
@@ -145,6 +171,7 @@ pub(super) async fn answer(
                 }
                 // Two orders with one code, once in a million: neither is confirmed on a guess.
                 ([_, _, ..], _) => desk.say_to_payer(payer, Some(thread), Message::CodeAlone),
+                ([], _) if answered_together(desk, payer, word, code, thread).await? => {}
                 ([], _) => wrong_code(desk, payer, &open, thread).await?,
             }
         }
@@ -196,7 +223,68 @@ pub(super) async fn cancel(
     Ok(())
 }
 
+/// Until when no code is taken from the account that writes, after too many wrong ones within a day.
+async fn blocked_until(desk: &mut Desk<'_>, payer: &LinkedPayer) -> Result<Option<Timestamp>, StoreError> {
+    let wrong = desk.tx.wrong_codes(&payer.link.platform, &payer.link.account, desk.now).await?;
+    // The oldest of those that count has to be a day old.
+    let counts = wrong.len().checked_sub(WRONG_CODES_A_DAY).and_then(|place| wrong.get(place));
+    Ok(counts.map(|oldest| later(*oldest, WRONG_CODE_DAY)))
+}
+
+/// Wrong codes that an account may send within a day.
+const WRONG_CODES_A_DAY: usize = 10;
+
+/// An answer with the code for several orders. `false`: the code is none that was offered lately.
+async fn answered_together(
+    desk: &mut Desk<'_>,
+    payer: &LinkedPayer,
+    word: Word,
+    code: &str,
+    thread: &str,
+) -> Result<bool, StoreError> {
+    let given = desk.app.secret.set_code_hash(payer.person.id.as_str(), code);
+    let sets = desk.tx.offered_sets(&payer.person.id).await?;
+    let Some(set) = sets.into_iter().find(|set| set.code_mac.as_bytes().ct_eq(given.as_bytes()).into()) else { return Ok(false) };
+    desk.lay_out(&set.orders).await?;
+    if !is_as_offered(desk, &set, code) {
+        desk.say_to_payer(payer, Some(thread), Message::SetChanged { count: set.orders.len() as u64 });
+        return Ok(true);
+    }
+    if word == Word::No {
+        for order in &set.orders {
+            let _ = desk.happen(order, &Event::Answered { answer: Answer::No }).await?;
+        }
+        desk.tx.use_set_up(&payer.person.id).await?;
+        return Ok(true);
+    }
+    desk.tx.lock_people(&[&payer.person.id]).await?;
+    if let Some(why_not) = desk.try_confirming(&set.orders).await? {
+        desk.say_to_payer(payer, Some(thread), why_not);
+        return Ok(true);
+    }
+    for order in &set.orders {
+        if let Err(refusal) = desk.happen(order, &Event::Answered { answer: Answer::Yes }).await? {
+            // It was tried a moment ago in this very transaction; each order says for itself what became of it.
+            tracing::error!(order.id = %order, %refusal, "one of several orders was not confirmed with the others");
+        }
+    }
+    desk.tx.use_set_up(&payer.person.id).await?;
+    crash_point!("confirm.decided", return Err(StoreError: disk_full));
+    Ok(true)
+}
+
+/// Whether a set is the newest, and every order in it waits as it did when the code was made.
+fn is_as_offered(desk: &Desk<'_>, set: &OfferedSet, code: &str) -> bool {
+    let orders: Option<Vec<&Order>> = set.orders.iter().map(|id| desk.order(id)).collect();
+    let Some(orders) = orders else { return false };
+    let in_time = orders.iter().all(|order| order.state.deadline().is_some_and(|until| desk.now < until));
+    let expected = desk.app.secret.set_code(&orders).unwrap_or_default();
+    let same: bool = expected.as_bytes().ct_eq(code.as_bytes()).into();
+    set.is_newest && in_time && same
+}
+
 async fn wrong_code(desk: &mut Desk<'_>, payer: &LinkedPayer, open: &[OrderId], thread: &str) -> Result<(), StoreError> {
+    desk.tx.count_wrong_code(&payer.link.platform, &payer.link.account, desk.now).await?;
     let mut tries_left = 0;
     for order in open {
         let _ = desk.happen(order, &Event::Answered { answer: Answer::WrongCode }).await?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::json;
 
 use super::App;
+use super::ask;
 use super::task::{OPERATOR_LANE, Task, bank_lane, hint_lane, platform_lane};
 use crate::clock::{Timestamp, later};
 use crate::crash::crash_point;
@@ -214,6 +215,33 @@ impl<'a> Desk<'a> {
         })
     }
 
+    /// Whether all of these orders can be confirmed together, as the payer asks: reserved against the limits one after the other, and none
+    /// of them to wait. Nothing is changed by it. Gives what speaks against it.
+    pub(super) async fn try_confirming(&mut self, ids: &[OrderId]) -> Result<Option<Message>, StoreError> {
+        let yes = Event::Answered { answer: crate::order::Answer::Yes };
+        self.tx.begin_trial().await?;
+        let mut why_not = None;
+        for id in ids {
+            let Some(order) = self.order(id).cloned() else { continue };
+            let policy = self.policy_of(&order).await?;
+            let Ok(decision) = decide(&order, &yes, self.now, &policy) else {
+                why_not = Some(Message::SetChanged { count: ids.len() as u64 });
+                break;
+            };
+            if self.reason_to_hold(&decision.order).await?.is_some() {
+                why_not = Some(Message::SetToCheck);
+                break;
+            }
+            let Some(payer) = &decision.order.payer else { continue };
+            if !decision.reserves_limits || self.tx.reserve(&decision.order, payer, &policy.limits, self.now).await?.is_some() {
+                why_not = Some(Message::SetTooMuch);
+                break;
+            }
+        }
+        self.tx.undo_trial().await?;
+        Ok(why_not)
+    }
+
     /// Why an order that would be asked about, or has just been answered, has to wait.
     async fn reason_to_hold(&mut self, order: &Order) -> Result<Option<Hold>, StoreError> {
         let Some(payer) = &order.payer else { return Ok(None) };
@@ -374,11 +402,27 @@ impl<'a> Desk<'a> {
         self.say(&to, message);
     }
 
-    pub(super) fn queue(&mut self, lane: String, order: Option<OrderId>, task: &Task, priority: i64, due_at: Timestamp) {
+    /// Calls an operator about an order of which nothing else is decided.
+    pub(super) fn call_operator(&mut self, order: &OrderId, what: String) {
+        self.calls.push((order.clone(), what.clone()));
+        let task = Task::Order { effect: Effect::CallOperator { payment: None, what } };
+        self.queue(OPERATOR_LANE.to_owned(), Some(order.clone()), &task, 1, self.now);
+    }
+
+    /// Puts something to do into a lane.
+    pub(super) fn queue(
+        &mut self,
+        lane: String,
+        order: Option<OrderId>,
+        task: &Task,
+        priority: i64,
+        due_at: Timestamp,
+    ) -> EffectId {
         // A task is made of plain strings and numbers; the fallback would be read as "nothing to do" and logged by dispatch.
         let data = serde_json::to_string(task).unwrap_or_default();
         let id = EffectId::new(self.now, self.app.entropy.as_ref());
-        self.effects.push(NewEffect { id, lane, order, data, priority, due_at });
+        self.effects.push(NewEffect { id: id.clone(), lane, order, data, priority, due_at, joins: None });
+        id
     }
 
     fn take(
@@ -450,6 +494,11 @@ impl<'a> Desk<'a> {
         };
         let task = Task::Order { effect: effect.clone() };
         self.queue(lane, Some(order.id.clone()), &task, effect.priority(), due_at);
+        // Questions to one account go out as one message.
+        let joins = *effect == Effect::AskPayer && ask::joins(order);
+        if let (true, Some(queued)) = (joins, self.effects.last_mut()) {
+            queued.joins = Some(order.source.author.to_string());
+        }
     }
 
     /// Commits everything on the desk, or nothing.

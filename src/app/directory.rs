@@ -233,6 +233,12 @@ pub(super) async fn pin(app: &App, entry: &PayeeEntry) -> (Vec<PinnedAccount>, V
     (pinned, findings)
 }
 
+/// An account of a payee, as it is stored.
+pub(super) fn identity(account: &PinnedAccount, payee: PayeeId) -> PayeeIdentity {
+    let PinnedAccount { platform, account, handle } = account.clone();
+    PayeeIdentity { platform, account, handle, payee }
+}
+
 /// The campaign with its hashtag as the store has it.
 pub(super) fn as_stored(campaign: &CampaignEntry) -> CampaignEntry {
     CampaignEntry { tag: folded(&campaign.tag), ..campaign.clone() }

@@ -4,6 +4,7 @@
 //! it is committed through the ledger. A delivery that dies with the process is claimed again when its lease runs out.
 //! Messages are sent at least once, with a key that lets the platform drop a repetition; payments are `settle`'s.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::account;
+use super::ask;
 use super::at_hand::AtHand;
+use super::commands;
 use super::ledger::{Ledger, LedgerError, Work};
+use super::pages;
 use super::settle;
 use super::task::{Task, bank_lane, hint_lane, platform_lane};
+use crate::bank::{Balance, DebtorAccount, TryAgain};
 use crate::clock::{Timestamp, later};
 use crate::crash::{crash_point, hastened};
-use crate::ids::{BankName, OrderId};
-use crate::messages;
+use crate::ids::{AccountId, BankName, OrderId};
+use crate::messages::{self, Message};
 use crate::order::{Effect, Means, Notice, Order, OrderState};
 use crate::people::LinkedPayer;
 use crate::planted::planted;
@@ -106,15 +111,15 @@ async fn keep_lane(app: Arc<App>, ledger: Ledger, lane: Lane, stop: Cancellation
         match claim(&app, &lane, room).await {
             Ok(claimed) if !claimed.is_empty() => {
                 let at_hand = look_up(&app, &lane, &claimed).await.map(Arc::new);
-                for effect in claimed {
+                for bundle in bundles(claimed) {
                     let (app, ledger, lane) = (app.clone(), ledger.clone(), lane.clone());
                     match &at_hand {
                         Ok(at_hand) => {
                             let at_hand = at_hand.clone();
-                            deliveries.spawn(async move { carry_out(&app, &ledger, &lane, effect, &at_hand).await })
+                            deliveries.spawn(async move { carry_out_all(&app, &ledger, &lane, bundle, &at_hand).await })
                         }
                         // One row that cannot be read must not hold up the others.
-                        Err(_) => deliveries.spawn(async move { deliver(&app, &ledger, &lane, effect).await }),
+                        Err(_) => deliveries.spawn(async move { deliver(&app, &ledger, &lane, bundle).await }),
                     };
                 }
                 continue;
@@ -195,11 +200,82 @@ async fn look_up(app: &App, lane: &Lane, claimed: &[ClaimedEffect]) -> Result<At
     }
 }
 
-/// Carries one claimed effect out, and has the ledger commit what came of it.
-pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffect) {
-    match look_up(app, lane, std::slice::from_ref(&effect)).await {
-        Ok(at_hand) => carry_out(app, ledger, lane, effect, &at_hand).await,
-        Err(error) => said_if_lost(&effect, Err(error.into())),
+/// What was claimed, each alone but for what goes out as one message.
+pub(crate) fn bundles(claimed: Vec<ClaimedEffect>) -> Vec<Vec<ClaimedEffect>> {
+    let mut bundles: Vec<Vec<ClaimedEffect>> = Vec::with_capacity(claimed.len());
+    let mut joined: HashMap<String, usize> = HashMap::new();
+    for effect in claimed {
+        match effect.joins.as_ref().and_then(|word| joined.get(word)) {
+            Some(place) => bundles[*place].push(effect),
+            None => {
+                if let Some(word) = &effect.joins {
+                    joined.insert(word.clone(), bundles.len());
+                }
+                bundles.push(vec![effect]);
+            }
+        }
+    }
+    bundles
+}
+
+/// Carries claimed effects out that go together, and has the ledger commit what came of it.
+pub(crate) async fn deliver(app: &App, ledger: &Ledger, lane: &Lane, bundle: Vec<ClaimedEffect>) {
+    match look_up(app, lane, &bundle).await {
+        Ok(at_hand) => carry_out_all(app, ledger, lane, bundle, &at_hand).await,
+        Err(error) => {
+            let error = Arc::new(error);
+            bundle.iter().for_each(|effect| tracing::warn!(effect.id = %effect.id, %error, "{LOST}"));
+        }
+    }
+}
+
+/// Asks about several orders in one message where these questions are for one payer, else carries each out alone.
+async fn carry_out_all(app: &App, ledger: &Ledger, lane: &Lane, bundle: Vec<ClaimedEffect>, at_hand: &AtHand) {
+    let Outside::Platform(platform) = &lane.to else { return carry_out_each(app, ledger, lane, bundle, at_hand).await };
+    let rests = app.governors.rests_until(&lane.name).is_some();
+    let account = bundle.first().and_then(|effect| effect.joins.clone()).map(AccountId);
+    let payer = account.as_ref().and_then(|account| at_hand.payer(account));
+    let effects: Vec<&ClaimedEffect> = bundle.iter().collect();
+    let question = payer
+        .filter(|_| !rests)
+        .and_then(|payer| ask::together(app, at_hand, payer, &effects, app.clock.now()).map(|question| (payer, question)));
+    let Some((payer, question)) = question else { return carry_out_each(app, ledger, lane, bundle, at_hand).await };
+    let (listed, left): (Vec<_>, Vec<_>) =
+        bundle.iter().partition(|effect| question.orders.iter().any(|order| effect.order.as_ref() == Some(&order.id)));
+    let Some(first) = listed.first() else { return };
+    crash_point!("question.before_call");
+    match ask::offer(app, ledger, payer, &question, first).await {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => return said_if_lost(first, Err(error.into())),
+    }
+    let dm = OutgoingDm {
+        key: &question.key,
+        to: &payer.link.account,
+        to_handle: &payer.link.handle,
+        text: &question.text,
+        in_reply_to: payer.link.thread.as_deref(),
+    };
+    let sent = send(platform.as_ref(), dm).await;
+    crash_point!("question.after_call");
+    for effect in listed {
+        said_if_lost(effect, after_sending(app, ledger, &lane.name, effect, sent.clone()).await);
+    }
+    // What had no room is asked next; what does not wait any more needs nothing.
+    for effect in left {
+        let is_open = effect.order.as_ref().and_then(|id| at_hand.order(id)).is_some_and(|order| order.state.is_open());
+        let then = if is_open {
+            Then::Again { due_at: app.clock.now(), why: "no room in the message".to_owned() }
+        } else {
+            Then::Done("not needed any more".to_owned())
+        };
+        said_if_lost(effect, end(ledger, effect, then).await);
+    }
+}
+
+async fn carry_out_each(app: &App, ledger: &Ledger, lane: &Lane, bundle: Vec<ClaimedEffect>, at_hand: &AtHand) {
+    for effect in bundle {
+        carry_out(app, ledger, lane, effect, at_hand).await;
     }
 }
 
@@ -238,6 +314,21 @@ async fn carry_out(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffec
             let sent = send(platform.as_ref(), dm).await;
             after_sending(app, ledger, &lane.name, &effect, sent).await
         }
+        (
+            Ok(Task::Balance { account, handle, language, safe_phrase, thread, bank, debtor, consent }),
+            Outside::Platform(platform),
+        ) => {
+            let about = DebtorAccount { iban: debtor, consent };
+            let answer = commands::told_balance(&about, balance(app, &bank, &about).await, app.page(pages::BANK));
+            let text = Message::Command { answer }.render(language, Some(&safe_phrase));
+            let key = effect.id.as_str();
+            let dm = OutgoingDm { key, to: &account, to_handle: &handle, text: &text, in_reply_to: Some(&thread) };
+            let sent = send(platform.as_ref(), dm).await;
+            after_sending(app, ledger, &lane.name, &effect, sent).await
+        }
+        (Ok(Task::HandOver { .. }), Outside::Platform(_)) => {
+            end(ledger, &effect, Then::Dead("stands in the wrong lane".to_owned())).await
+        }
         (Ok(Task::Hint { post, handle, language }), Outside::Platform(platform)) => {
             hint(app, ledger, platform.as_ref(), &effect, &post, &handle, language).await
         }
@@ -246,11 +337,28 @@ async fn carry_out(app: &App, ledger: &Ledger, lane: &Lane, effect: ClaimedEffec
     said_if_lost(&effect, result);
 }
 
+/// What is said of a delivery that nobody heard the end of.
+const LOST: &str = "a delivery did not end; it will be taken up again when its lease runs out";
+
 fn said_if_lost(effect: &ClaimedEffect, result: Result<(), DeliveryError>) {
     if let Err(error) = result {
-        tracing::warn!(effect.id = %effect.id, %error, "a delivery did not end; it will be taken up again when its lease runs out");
+        tracing::warn!(effect.id = %effect.id, %error, "{LOST}");
     }
 }
+
+/// What the payer's account holds, within the rate that the bank is called at.
+async fn balance(app: &App, bank: &BankName, account: &DebtorAccount) -> Result<Option<Balance>, TryAgain> {
+    let later = |why: &str| TryAgain::Later { after: None, why: why.to_owned() };
+    let Some(backend) = app.banks.get(bank) else { return Err(later("the bank is not configured any more")) };
+    if app.governors.rests_until(&bank_lane(bank)).is_some() || app.governors.calls_now(bank, 1) == 0 {
+        return Err(later("the bank is left alone for now"));
+    }
+    let answer = tokio::time::timeout(BALANCE_PATIENCE, backend.balance(account)).await;
+    answer.unwrap_or_else(|_| Err(later("the bank took too long")))
+}
+
+/// How long a bank may take to tell a balance: the message that tells it has a lease to keep.
+const BALANCE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Writes to the payer about an order.
 async fn write(

@@ -10,8 +10,9 @@ use super::App;
 use super::account;
 use super::desk::{Addressee, Desk};
 use super::intake::orders_awaiting_payer;
+use super::invite;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
-use crate::bank::{ConsentStanding, TryAgain};
+use crate::bank::{ConsentStanding, ConsentedAccount, TryAgain};
 use crate::clock::later;
 use crate::crash::crash_point;
 use crate::entropy::random_bytes;
@@ -141,6 +142,7 @@ pub async fn ask_bank(app: &App, mut enrolment: Enrolment) -> Result<Enrolment, 
         ConsentStanding::Pending => return Ok(enrolment),
         ConsentStanding::Gone => Step::Abandoned { reason: "consent_refused".to_owned() },
         ConsentStanding::Valid { accounts } => {
+            note_holders(app, &enrolment.bank, &consent, &accounts).await?;
             let ibans: Vec<Iban> =
                 accounts.into_iter().filter(|account| account.currency == currency).map(|account| account.iban).collect();
             match <[Iban; 1]>::try_from(ibans) {
@@ -153,6 +155,19 @@ pub async fn ask_bank(app: &App, mut enrolment: Enrolment) -> Result<Enrolment, 
     enrolment.step = step;
     save(app, &enrolment, None).await?;
     Ok(enrolment)
+}
+
+/// Writes down whose the accounts are, as the bank says: what somebody claims with who is to be paid.
+async fn note_holders(app: &App, bank: &BankName, consent: &str, accounts: &[ConsentedAccount]) -> Result<(), StoreError> {
+    let named: Vec<_> = accounts.iter().filter_map(|account| Some((&account.iban, account.holder.as_deref()?.trim()))).collect();
+    if named.iter().all(|(_, name)| name.is_empty()) {
+        return Ok(());
+    }
+    let mut tx = app.store.begin().await?;
+    for (iban, name) in named.into_iter().filter(|(_, name)| !name.is_empty()) {
+        tx.note_holder(bank, iban, name, consent, app.clock.now()).await?;
+    }
+    tx.commit().await
 }
 
 /// The person chose one of the accounts that the consent covers.
@@ -346,6 +361,7 @@ pub(super) async fn link(desk: &mut Desk<'_>, shown: &Enrolment) -> Result<Resul
         crash_point!("enrol.linked", return Err(StoreError: disk_full));
         enrolment.step = Step::Done { person: person.id.clone(), handle: candidate.handle.clone() };
         wake_waiting_orders(desk, &person, &account, &candidate).await?;
+        invite::claimed(desk, &account, &candidate.platform, &candidate.account, &candidate.handle).await?;
         let to = Addressee {
             platform: &candidate.platform,
             account: &candidate.account,

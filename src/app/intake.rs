@@ -11,9 +11,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::App;
+use super::commands;
 use super::confirm::{self, Word};
 use super::desk::{Addressee, Desk};
 use super::enrol;
+use super::identity;
+use super::invite::{self, Outsider};
 use super::ledger::Ledger;
 use super::task::{OPERATOR_LANE, Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
@@ -21,12 +24,12 @@ use crate::crash::crash_point;
 use crate::entropy::{Entropy, random_bytes};
 use crate::ids::{AccountId, Channel, OrderId, PayeeId, PaymentKey, PersonId, PlatformName, PostId};
 use crate::language::{self, Campaigns, Command, Context, PaymentCommand, Reading};
-use crate::messages::Message;
+use crate::messages::{CommandAnswer, Message};
 use crate::money::{Currency, Money};
 use crate::order::state::{OrderState, PaymentState, Rejection};
 use crate::order::{CancelledBy, Effect, Event, Kind, Order, PayeeSnapshot, Payer, Payment, Source};
 use crate::people::enrolment::EnrolmentCode;
-use crate::people::{Language, LinkedPayer, Payee};
+use crate::people::{Language, LinkedPayer, Payee, PayeeIdentity};
 use crate::planted::planted;
 use crate::platform::{Account, Batch, Cursor, ListenError, Network, Platform, PlatformEvent, Post};
 use crate::store::posts::{Outcome, PostRow};
@@ -265,6 +268,11 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
     match read(post, platform, &known.tags, desk.app.limits.now().limits.currency) {
         Reading::None(_) => Ok(Outcome::Nothing),
         Reading::Rejected(rejection) => {
+            if let (language::Code::ReplyUnknown, Some(payer)) = (rejection.code, &payer)
+                && commands::keep_for_operator(desk, payer, post).await?
+            {
+                return Ok(Outcome::Answer);
+            }
             if rejection.code == language::Code::ReplyUnknown {
                 correct(desk, platform, payer.as_ref(), post, Message::NotUnderstood).await?;
             } else if rejection.code == language::Code::ReplyCode {
@@ -280,6 +288,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
         }
         Reading::Reply(reply) => {
             match (reply.action, &payer) {
+                (language::Action::Refuse | language::Action::Stop, None)
+                    if invite::declined(desk, name, post, reply.action == language::Action::Stop).await? => {}
                 (_, None) => desk.say(&addressee(name, post), Message::NotLinked { enrol_url: enrol_url(desk.app) }),
                 (language::Action::Confirm, Some(payer)) => {
                     confirm::answer(desk, payer, Word::Yes, reply.reference.as_deref(), &post.native_id).await?;
@@ -287,10 +297,8 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
                 (language::Action::Refuse, Some(payer)) => {
                     confirm::answer(desk, payer, Word::No, reply.reference.as_deref(), &post.native_id).await?;
                 }
-                (language::Action::Help, Some(payer)) => desk.say_to_payer(payer, Some(&post.native_id), Message::Help),
                 (action, Some(payer)) => {
-                    let message = Message::NotYet { action: action.as_str().to_owned() };
-                    desk.say_to_payer(payer, Some(&post.native_id), message);
+                    commands::command(desk, payer, action, reply.reference.as_deref(), post).await?;
                 }
             }
             Ok(Outcome::Answer)
@@ -314,9 +322,22 @@ async fn take_post(desk: &mut Desk<'_>, platform: &dyn Platform, known: &mut Kno
             if payer.is_none() && command.addressed == language::Addressed::ByCampaign {
                 return Ok(Outcome::Nothing);
             }
+            if let Some(payer) = payer.as_ref().filter(|payer| payer.paused_at.is_some()) {
+                return say_paused(desk, platform, payer, post).await;
+            }
             propose(desk, platform, known, post, &command, payer).await
         }
     }
+}
+
+/// An order of somebody who wrote STOP. In private it is answered; a post of theirs, once a day, since it was meant for us.
+async fn say_paused(desk: &mut Desk<'_>, platform: &dyn Platform, payer: &LinkedPayer, post: &Post) -> Result<Outcome, StoreError> {
+    let is_private = post.channel == Channel::Dm;
+    if is_private || desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await? {
+        let thread = is_private.then_some(post.native_id.as_str());
+        desk.say_to_payer(payer, thread, Message::Command { answer: CommandAnswer::Paused });
+    }
+    Ok(Outcome::Command)
 }
 
 /// A network as the order language calls it.
@@ -357,8 +378,30 @@ async fn propose(
     let id = OrderId::new(desk.now, desk.app.entropy.as_ref());
     let mut problem = problem_of_post(desk.app, post, desk.now);
     let mut payments = Vec::with_capacity(command.recipients.len());
+    let mut invited = None;
     for (place, recipient) in command.recipients.iter().enumerate() {
-        match payee_of(known, post, recipient) {
+        let found = match payee_of(known, post, recipient) {
+            Ok(payee) => still_called_so(desk, platform, known, post, recipient).await?.map_or(Ok(payee), Err),
+            Err(Rejection::PayeeUnknown { handle }) => {
+                let account = post.mentions.iter().find(|mention| mention.handle == handle).map(|mention| &mention.account);
+                match (identity::stranger(desk, (platform.name(), platform.network()), &handle, account).await?, &payer, account) {
+                    (Some(why), ..) => Err(why),
+                    (None, Some(payer), Some(account)) if may_invite(platform, post, command, account) => {
+                        match invite::outsider(desk, payer, account, &handle).await? {
+                            Outsider::Entered(payee) => Ok(payee),
+                            Outsider::Invited(payee) => {
+                                invited = Some((account.clone(), handle));
+                                Ok(payee)
+                            }
+                            Outsider::Refused(why) => Err(why),
+                        }
+                    }
+                    _ => Err(Rejection::PayeeUnknown { handle }),
+                }
+            }
+            Err(why) => Err(why),
+        };
+        match found {
             Ok(payee) => payments.push(payment(platform, post, place, payee, recipient.share)),
             Err(why) => problem = problem.or(Some(why)),
         }
@@ -379,6 +422,11 @@ async fn propose(
         } else if problem.is_none() {
             *open += 1;
         }
+    }
+    if let (Some((account, handle)), Some(payer), None) = (&invited, &payer, &problem)
+        && within_limits(desk.app, command)
+    {
+        invite::write_once(desk, post, payer, (account, handle), command.total).await?;
     }
     let language = payer.as_ref().map(|payer| payer.person.language).or_else(|| language_of(post));
     let order = Order {
@@ -411,6 +459,9 @@ async fn propose(
         state: OrderState::Expired { at: desk.now },
         payments,
     };
+    if let Some(problem) = problem.as_ref().filter(|_| order.payer.is_some()) {
+        identity::warn_of_likeness(desk, &id, problem).await?;
+    }
     let may_hint = order.payer.is_some() || desk.tx.may_hint(platform.name(), &post.author.id, desk.now, HINT_PERIOD).await?;
     desk.propose(order, problem, may_hint).await?;
     Ok(Outcome::Order(id))
@@ -457,6 +508,47 @@ fn payee_of(known: &Known, post: &Post, recipient: &language::Recipient) -> Resu
             class: payee.class,
         }),
     }
+}
+
+/// Whether somebody who is not in the directory may be invited: a transfer to one account, which is neither ours nor the author's. A gift goes
+/// to an organisation, and those apply.
+fn may_invite(platform: &dyn Platform, post: &Post, command: &PaymentCommand, account: &AccountId) -> bool {
+    command.kind == language::Kind::Send
+        && command.recipients.len() == 1
+        && *account != post.author.id
+        && *account != platform.bot().id
+}
+
+/// Whether the order will not be refused at once for its sum: nobody is invited for that.
+fn within_limits(app: &App, command: &PaymentCommand) -> bool {
+    let limits = &app.limits.now().limits;
+    let most = limits.to_person_minor.min(limits.low_value_order_minor);
+    command.total.currency == limits.currency && command.total.minor <= most
+}
+
+/// Why a payee of the directory may not be paid under the handle that the post names it by; `None` if it may.
+async fn still_called_so(
+    desk: &mut Desk<'_>,
+    platform: &dyn Platform,
+    known: &Known,
+    post: &Post,
+    recipient: &language::Recipient,
+) -> Result<Option<Rejection>, StoreError> {
+    let mention = post.mentions.iter().find(|mention| mention.handle == recipient.handle && recipient.campaign.is_none());
+    let Some((mention, (registered, payee))) = mention.and_then(|mention| Some((mention, known.payees.get(&mention.account)?)))
+    else {
+        return Ok(None);
+    };
+    if registered.eq_ignore_ascii_case(&mention.handle) || !identity::resolves_mentions(platform.network()) {
+        return Ok(None);
+    }
+    let identity = PayeeIdentity {
+        platform: platform.name().clone(),
+        account: mention.account.clone(),
+        handle: registered.clone(),
+        payee: payee.id.clone(),
+    };
+    identity::renamed(desk, &identity, &mention.handle).await
 }
 
 fn payment(platform: &dyn Platform, post: &Post, place: usize, payee: PayeeSnapshot, amount: Money) -> Payment {

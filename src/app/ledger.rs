@@ -18,6 +18,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 
 use super::App;
+use super::ask::Offer;
 use super::desk::{Committed, Desk};
 use super::operate::{self, Act, Operator};
 use super::reconcile::{self, Found};
@@ -55,6 +56,8 @@ pub(super) enum Work {
     Ended { turn: Turn },
     /// A browser session confirmed the account it enrols.
     Word { enrolment: Box<Enrolment> },
+    /// Several orders are about to be asked about under one code.
+    Offered { offer: Offer, turn: Turn },
     /// An operator does something.
     Act { by: Operator, act: Act },
     /// A bank's entries say otherwise than we do.
@@ -270,6 +273,11 @@ async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
                 Ok(()) => Answer::Done(None),
                 Err(why) => Answer::Void(why),
             },
+            Work::Offered { offer, .. } => {
+                desk.tx.lock_people(&[&offer.person]).await?;
+                desk.tx.offer_set(&offer.person, &offer.orders, &offer.code_mac, desk.now).await?;
+                Answer::Done(None)
+            }
             Work::Act { by, act } => match operate::act(&mut desk, by, act).await? {
                 Ok(what) => Answer::Said(what),
                 Err(why) => Answer::Void(why),
@@ -292,7 +300,7 @@ async fn commit(app: &App, works: &[Work]) -> Result<Vec<Answer>, StoreError> {
 fn turn_of(work: &Work) -> Option<&Turn> {
     match work {
         Work::Happened { turn, .. } => turn.as_ref(),
-        Work::Ended { turn } => Some(turn),
+        Work::Ended { turn } | Work::Offered { turn, .. } => Some(turn),
         Work::Received { .. } | Work::Word { .. } | Work::Act { .. } | Work::Differs { .. } | Work::Person { .. } => None,
     }
 }

@@ -16,9 +16,12 @@
 //! [`dispatch`] claims, delivers, and reports back to the ledger. No network call is made while a transaction is open.
 
 pub mod account;
+pub mod apply;
+mod ask;
 mod at_hand;
 pub mod audit;
 pub mod changes;
+mod commands;
 mod confirm;
 mod desk;
 pub mod directory;
@@ -28,13 +31,17 @@ pub mod expire;
 mod glance;
 pub mod hint;
 mod hurry;
+mod identity;
 pub mod in_force;
 pub mod intake;
+mod invite;
 pub mod ledger;
 pub mod operate;
+pub mod pages;
 mod quarantine;
 pub mod reconcile;
 mod settle;
+pub mod statement;
 pub mod task;
 pub mod timekeeping;
 pub mod turns;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::iban::Iban;
 use crate::ids::{AccountId, BankName, PlatformName};
 use crate::messages::Message;
 use crate::order::Effect;
@@ -30,6 +31,40 @@ pub enum Task {
         thread: Option<String>,
         /// What.
         message: Message,
+    },
+    /// What the payer's bank says that the account holds: asked for when it is written, so that it is stored nowhere.
+    Balance {
+        /// To whom.
+        account: AccountId,
+        /// The handle to address.
+        handle: String,
+        /// In which language.
+        language: Language,
+        /// The phrase the person chose.
+        safe_phrase: String,
+        /// The private message it answers.
+        thread: String,
+        /// Which bank is asked.
+        bank: BankName,
+        /// About which account.
+        debtor: Iban,
+        /// Under which consent.
+        consent: Option<String>,
+    },
+    /// Somebody wants to talk to a person: stands in the operators' lane until one closes it.
+    HandOver {
+        /// Where they write from.
+        platform: PlatformName,
+        /// Who.
+        account: AccountId,
+        /// By which handle.
+        handle: String,
+        /// In which language.
+        language: Language,
+        /// The phrase the person chose.
+        safe_phrase: String,
+        /// The private message that asked.
+        thread: String,
     },
     /// The public word, once a day at most, on how to open a channel.
     Hint {

@@ -195,6 +195,15 @@ pub struct Entry {
     pub booked_on: Option<Date>,
 }
 
+/// What an account holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// What is booked, where the bank tells.
+    pub booked: Option<Money>,
+    /// What can be spent, where the bank tells.
+    pub available: Option<Money>,
+}
+
 /// A consent to read accounts, freshly asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentRequest {
@@ -225,6 +234,8 @@ pub struct ConsentedAccount {
     pub iban: Iban,
     /// What the bank calls it, or its holder.
     pub name: Option<String>,
+    /// Whose it is, where the bank tells the holder's own name.
+    pub holder: Option<String>,
     /// The currency it is held in.
     pub currency: crate::money::Currency,
 }
@@ -312,5 +323,11 @@ pub trait Bank: Send + Sync {
     /// What an operator should look at, each in one sentence: a certificate that runs out, a file that was put aside.
     async fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What an account holds, under the payer's consent; `None` on a rail that does not tell.
+    async fn balance(&self, account: &DebtorAccount) -> Result<Option<Balance>, TryAgain> {
+        let _ = account;
+        Ok(None)
     }
 }

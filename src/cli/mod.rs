@@ -6,6 +6,7 @@
 mod audit;
 mod bank;
 mod check_config;
+mod directory;
 mod input;
 mod language;
 mod operator;
@@ -54,6 +55,8 @@ enum Word {
     Bench(bench::BenchArgs),
     /// See what waits for a human, look into it, and decide
     Operator(operator::OperatorArgs),
+    /// See who may be paid, and what came in for them
+    Directory(directory::DirectoryArgs),
     /// Verify every order, sum and audit chain of a database, and change nothing
     Audit(audit::AuditArgs),
     /// Try a settlement backend against Obole's protocol
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
             Some(Word::Language(args)) => language::language(&args),
             Some(Word::Bench(args)) => bench::bench(args, &line.log).await,
             Some(Word::Operator(args)) => operator::operator(args, &line.log).await,
+            Some(Word::Directory(args)) => directory::directory(args, &line.log).await,
             Some(Word::Audit(args)) => audit::audit(args, &line.log).await,
             Some(Word::Bank(args)) => bank::bank(args, &line.log).await,
             Some(Word::CheckConfig(args)) => check_config::check_config(&args),

@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Environment};
 use crate::entropy::SystemEntropy;
 use crate::exit::ExitCode;
-use crate::ids::{ChangeId, EffectId, OrderId, PersonId};
+use crate::ids::{ApplicationId, ChangeId, EffectId, OrderId, PersonId};
 use crate::order::{Policy, Resolution};
 use crate::people::screening::NoScreening;
 use crate::serve::door;
@@ -59,15 +59,42 @@ pub(super) struct Place {
 enum Word {
     /// What waits for a human: calls, held orders, unknown and disputed payments, frozen payees, proposed changes
     List,
-    /// Everything known about an order, with its whole history
+    /// Everything known about an order, with its whole history; or what somebody who asked for a person has written
     Show {
-        /// The order's id
-        order: OrderId,
+        /// An order's id, or call:ID
+        what: Subject,
+    },
+    /// Answer somebody who asked for a person, in the thread they asked in
+    Answer {
+        /// call:ID
+        what: Subject,
+        /// What to write
+        #[arg(long)]
+        text: String,
     },
     /// Approve a proposed change; it takes effect with the second operator
     Approve {
         /// The change's id
         change: ChangeId,
+    },
+    /// Accept somebody who applied to be a payee, having seen what proves the account; a second operator approves it
+    Accept {
+        /// The application's id
+        application: ApplicationId,
+        /// The directory's name for the payee: small letters, digits and hyphens
+        #[arg(long)]
+        slug: String,
+        /// The document that proves the account; the record keeps it
+        #[arg(long)]
+        proof: String,
+    },
+    /// Refuse somebody who applied to be a payee
+    Refuse {
+        /// The application's id
+        application: ApplicationId,
+        /// Why; the record keeps it
+        #[arg(long)]
+        note: String,
     },
     /// Stop an order, or let nothing more go to a payee
     Hold {
@@ -174,7 +201,11 @@ pub(super) async fn operator(args: OperatorArgs, log: &LogArgs) -> ExitCode {
 fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
     let act = match &args.word {
         Word::List => return Ok(Request::List),
-        Word::Show { order } => return Ok(Request::Show { order: order.clone() }),
+        Word::Show { what: Subject::Order(order) } => return Ok(Request::Show { order: order.clone() }),
+        Word::Show { what: Subject::Call(call) } => return Ok(Request::ShowTalk { call: call.clone() }),
+        Word::Show { what: Subject::Payee(_) } => bail!("an order or a call can be shown; payees are in `obole operator list`"),
+        Word::Answer { what: Subject::Call(call), text } => Act::Answer { call: call.clone(), text: text.clone() },
+        Word::Answer { .. } => bail!("a call is answered: call:ID"),
         Word::Reconcile => return Ok(Request::Reconcile),
         Word::Recall { order, payment, reason, note } => {
             let by = args.operator.clone().context(WHO)?;
@@ -182,6 +213,10 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
             return Ok(Request::Recall { by, order, payment, reason, note });
         }
         Word::Approve { change } => Act::Approve { change: change.clone() },
+        Word::Accept { application, slug, proof } => {
+            Act::AcceptApplication { application: application.clone(), slug: slug.clone(), proof: proof.clone() }
+        }
+        Word::Refuse { application, note } => Act::RefuseApplication { application: application.clone(), note: note.clone() },
         Word::Hold { what: Subject::Order(order), note } => Act::HoldOrder { order: order.clone(), note: note.clone() },
         Word::Hold { what: Subject::Payee(payee), note } => Act::HoldPayee { payee: payee.clone(), note: note.clone() },
         Word::Hold { what: Subject::Call(_), .. } => bail!("an order or a payee can be held, not a call"),
@@ -316,11 +351,13 @@ fn answer(response: &Response, as_json: bool) -> ExitCode {
     let line = match (response, as_json) {
         (Response::Matters(matters), true) => json!({ "waiting": matters }).to_string(),
         (Response::Dossier(dossier), true) => json!(dossier).to_string(),
+        (Response::Talk(talk), true) => json!(talk).to_string(),
         (Response::Reconciled(report), true) => json!(report).to_string(),
         (Response::Done(what), true) => json!({ "ok": true, "said": what }).to_string(),
         (Response::Refused(why), true) => json!({ "ok": false, "said": why }).to_string(),
         (Response::Matters(matters), false) => print::matters(matters),
         (Response::Dossier(dossier), false) => print::dossier(dossier),
+        (Response::Talk(talk), false) => print::talk(talk),
         (Response::Reconciled(report), false) => print::reconciliation(report),
         (Response::Done(what) | Response::Refused(what), false) => what.clone(),
     };

@@ -20,8 +20,8 @@ use crate::iban::Iban;
 use crate::ids::{BankName, PlatformName};
 use crate::money::{Currency, Money};
 use crate::order::{Limits, Timing};
-use crate::people::Class;
 use crate::people::screening::SanctionsList;
+use crate::people::{Class, likeness};
 use crate::store::Location;
 
 /// The ports of the sandbox town and bank, and of the reference backend. They listen on loopback only, and a production start never speaks to them.
@@ -256,6 +256,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
     let usual = Timing::default();
     let mut time = |key, default| reader.or(&mut section, key, Form::Whole, default, seconds);
     let payer_wait = time("payer_wait_seconds", usual.payer_wait);
+    let payee_wait = time("payee_wait_seconds", usual.payee_wait);
     let confirmation = time("confirmation_seconds", usual.confirmation);
     let submit_within = time("submit_within_seconds", usual.submit_within);
     let ask_first = time("ask_first_seconds", usual.ask_first);
@@ -268,6 +269,7 @@ fn timing(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<Timing> {
     reader.finish(section);
     let timing = Timing {
         payer_wait: payer_wait?,
+        payee_wait: payee_wait?,
         confirmation: confirmation?,
         submit_within: submit_within?,
         ask_first: ask_first?,
@@ -327,6 +329,8 @@ fn payees(
     slugs: &mut BTreeSet<String>,
 ) -> Outcome<Vec<PayeeSection>> {
     let mut handles = BTreeSet::new();
+    let mut accounts: BTreeMap<String, String> = BTreeMap::new();
+    let mut looks: BTreeMap<(PlatformName, String), String> = BTreeMap::new();
     let read = reader.list(root, "payees").into_iter().map(|mut section| {
         let slug = reader.required(&mut section, "slug", Form::Text, not_blank).and_then(|(slug, place)| {
             let new = slugs.insert(slug.clone());
@@ -339,6 +343,11 @@ fn payees(
         let iban = reader.required(&mut section, "iban", Form::Text, |text| {
             text.parse::<Iban>().map_err(|_| "is not a valid IBAN: length or check digits are wrong".to_owned())
         });
+        if let (Ok((iban, place)), Ok(slug)) = (&iban, &slug)
+            && let Some(other) = accounts.insert(iban.as_str().to_owned(), slug.clone())
+        {
+            reader.note(place, format!("is the account of {other:?} too; two entries with one account are one payee"), None);
+        }
         let registry_number = reader.optional(&mut section, "registry_number", Form::Text, not_blank);
         if let (Ok((Class::Charity, _)), Ok(None)) = (&class, &registry_number) {
             reader.missing(&section, "registry_number");
@@ -350,6 +359,16 @@ fn payees(
             {
                 let message = format!("is {:?} on {} a second time", identity.handle, identity.platform);
                 reader.note(&section.place, message, None);
+            } else if let (Ok(identity), Ok(slug)) = (&identity, &slug) {
+                let look = (identity.platform.clone(), likeness::look(likeness::name_of(&identity.handle)));
+                match looks.insert(look, slug.clone()) {
+                    Some(other) if other != *slug => {
+                        let message =
+                            format!("{:?} looks like a handle of {other:?}; nobody could tell them apart", identity.handle);
+                        reader.note(&section.place, message, None);
+                    }
+                    _ => {}
+                }
             }
             reader.finish(section);
             identity

@@ -15,19 +15,23 @@
 //!
 //! What it leaves to others: who is told what and when (`app`), and carrying it there (`platform`).
 
+mod command;
 mod confirmation;
 mod notice;
 mod plain;
 mod reply;
 mod texts;
+mod together;
 
 use crate::order::{Order, Payment};
 use crate::people::Language;
 
+pub use command::{CommandAnswer, LONGEST_ANSWER, OrderLine, Stands};
 pub use confirmation::{confirmation, confirmation_on_page};
 pub use notice::{Page, notice, notice_with_page};
 pub use plain::amount;
 pub use reply::{Changed, Message, explained};
+pub use together::{Together, fitting, questions};
 
 use texts::texts;
 
@@ -85,6 +89,9 @@ fn first_that_fits(attempts: impl Iterator<Item = String>) -> String {
 fn payee(payment: &Payment, detail: Detail) -> String {
     let name = plain::words(&payment.payee.legal_name, detail.name);
     let handle = plain::handle(&payment.payee.handle, LONGEST_HANDLE);
+    if payment.payee.is_unclaimed() {
+        return handle;
+    }
     if detail.handle && !handle.is_empty() { format!("{name} ({handle})") } else { name }
 }
 
@@ -203,6 +210,15 @@ mod sample {
     pub(super) fn shown(text: &str) -> String {
         text.replace('\u{a0}', "~")
     }
+}
+
+/// One order that waits for its confirmation, another for each number: for the tests of those who ask.
+#[cfg(test)]
+pub(crate) fn sample_order(number: i64) -> Order {
+    let mut order = sample::gift(Language::En);
+    let entropy = crate::entropy::SeededEntropy::new(number.unsigned_abs());
+    order.id = crate::ids::OrderId::new(sample::now(), &entropy);
+    order
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ fn body(order: &Order, notice: &Notice, detail: Detail, references: bool) -> Str
                 CancelledBy::Edit => texts.cancelled_edit(),
                 CancelledBy::Deletion => texts.cancelled_deletion(),
                 CancelledBy::Unlinked => texts.cancelled_unlinked(),
+                CancelledBy::Stopped => texts.cancelled_stopped(),
             };
             texts.cancelled(&all, &why)
         }
@@ -61,6 +62,7 @@ fn body(order: &Order, notice: &Notice, detail: Detail, references: bool) -> Str
         Notice::PostChangedAfterConfirmation => texts.post_changed(&all),
         Notice::Held { why: Hold::LookAlike { .. } } => texts.held_look_alike(&all),
         Notice::Held { why: Hold::Screening { .. } | Hold::Operator { .. } } => texts.held(&all),
+        Notice::AwaitsPayee => texts.awaits_payee(&all),
         Notice::Expired => texts.expired(&all),
         Notice::Authorise { payment } => match order.payment(*payment).map(|payment| &payment.state) {
             Some(PaymentState::AwaitingBank { authorise_at, .. }) => {
@@ -154,6 +156,10 @@ fn why_rejected(order: &Order, reason: &Rejection) -> String {
     match reason {
         Rejection::PayeeUnknown { handle } => rejections.payee_unknown(&plain::handle(handle, LONGEST_HANDLE)),
         Rejection::PayeeFrozen { handle } => rejections.payee_frozen(&plain::handle(handle, LONGEST_HANDLE)),
+        Rejection::PayeeLooksLike { handle, like } => {
+            rejections.payee_looks_like(&plain::handle(handle, LONGEST_HANDLE), &plain::handle(like, LONGEST_HANDLE))
+        }
+        Rejection::PayeeDeclined { handle } => rejections.payee_declined(&plain::handle(handle, LONGEST_HANDLE)),
         Rejection::CurrencyNotServed => rejections.currency_not_served(order.total.currency.code()),
         Rejection::AboveLowValueLimit { limit } => rejections.above_low_value_limit(&plain::amount(language, *limit)),
         Rejection::PasskeyTooNew { limit, until } => {
@@ -474,11 +480,23 @@ mod tests {
     }
 
     #[test]
+    fn an_order_for_somebody_who_is_not_known_yet_says_what_happens_before_anything_is_paid() {
+        let told = Language::ALL.map(|language| told(&order(language, &[("zoe@town.example", "", 500)]), &Notice::AwaitsPayee));
+        insta::assert_snapshot!(told.join("\n---\n"), @"
+        Your order waits: €5.00 to zoe, town.example. I do not know this account yet and have told it, once, how to be paid. Nothing is debited before it has joined (7 days) and you have said yes to its verified name. To withdraw, answer your post with my handle and #cancel.
+        ---
+        Votre ordre attend~: 5,00~€ à zoe, town.example. Je ne connais pas encore ce compte et lui ai dit, une seule fois, comment être payé. Rien n'est débité avant son inscription (7 jours) et votre oui à son nom vérifié. Pour retirer~: mon nom et #annuler sous votre publication.
+        ");
+    }
+
+    #[test]
     fn every_refusal_has_its_reason() {
         let limit = Money::new(3000, Currency::EUR);
         let reasons = [
             Rejection::PayeeUnknown { handle: "eve@evil.example".to_owned() },
             Rejection::PayeeFrozen { handle: "eve".to_owned() },
+            Rejection::PayeeLooksLike { handle: "cr0ixrouge@evil.example".to_owned(), like: "croixrouge".to_owned() },
+            Rejection::PayeeDeclined { handle: "bob".to_owned() },
             Rejection::CurrencyNotServed,
             Rejection::AboveLowValueLimit { limit },
             Rejection::AboveOrderLimit { limit },
@@ -503,6 +521,8 @@ mod tests {
                 Language::En => insta::assert_snapshot!(texts.join("\n"), @"
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “eve, evil.example” is not in Obole's directory of verified payees.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “eve” has to be verified again before anybody can pay them.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “cr0ixrouge, evil.example” looks like “croixrouge”, but is another account, which Obole does not know. Check whom you mean.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). “bob” does not want to be paid through Obole.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Your bank account cannot pay in EUR through Obole.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a code is not enough, and you have no passkey.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The most in one payment to this kind of payee is €30.00.
@@ -522,6 +542,8 @@ mod tests {
                 Language::Fr => insta::assert_snapshot!(texts.join("\n"), @"
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve, evil.example~» n'est pas dans l'annuaire des bénéficiaires vérifiés d'Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve~» doit être vérifié à nouveau avant de pouvoir être payé.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~cr0ixrouge, evil.example~» ressemble à «~croixrouge~», mais c'est un autre compte, qu'Obole ne connaît pas. Vérifiez qui vous voulez payer.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~bob~» ne veut pas être payé par Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Votre compte bancaire ne peut pas payer en EUR par Obole.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, un code ne suffit pas, et vous n'avez pas de clé d'accès.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Un paiement à ce type de bénéficiaire est de 30,00~€ au plus.

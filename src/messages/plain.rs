@@ -52,6 +52,16 @@ pub(super) fn time_of_day(moment: Timestamp, with_seconds: bool) -> String {
     moment.strftime(if with_seconds { "%H:%M:%S" } else { "%H:%M" }).to_string()
 }
 
+/// The day, UTC, as everybody reads it: `2026-03-01`.
+pub(super) fn day(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d").to_string()
+}
+
+/// A moment, UTC, that may be on another day: `2026-03-01 14:32`.
+pub(super) fn moment(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// A handle for reading: no at sign in front, the server after a comma. `bob`, `bob, mastodon.example`.
 pub(super) fn handle(handle: &str, longest: usize) -> String {
     let bare = handle.trim_start_matches(['@', '＠', '﹫']);

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::CommandAnswer;
 use super::texts::{Explain, texts};
 use super::{LONGEST, footer, plain};
+use crate::clock::Timestamp;
 use crate::money::Money;
 use crate::order::Limits;
 use crate::people::Language;
@@ -31,9 +33,9 @@ pub enum Message {
     Help,
     /// A private message that is nothing we know.
     NotUnderstood,
-    /// A command that is understood and not available yet.
+    /// Something that is understood and not available yet.
     NotYet {
-        /// Its name in the order language: `balance`, `history`, `limits`, `stop`, `start`, `refund`, `erase`, `export`, `request`.
+        /// Its name in the order language: `request`.
         action: String,
     },
     /// A code without yes or no.
@@ -66,6 +68,41 @@ pub enum Message {
     EnrolmentReceived,
     /// An enrolment code from an account that has a person.
     EnrolmentAlreadyLinked,
+    /// An answer to what was asked for besides paying.
+    Command {
+        /// Which.
+        answer: CommandAnswer,
+    },
+    /// Somebody wants to pay somebody who is not known yet. Said once.
+    Invitation {
+        /// The payer's handle.
+        from: String,
+        /// How much.
+        amount: Money,
+        /// Where it is claimed.
+        url: String,
+    },
+    /// They do not want it.
+    InvitationDeclined {
+        /// Nor anything of the kind, ever.
+        for_ever: bool,
+    },
+    /// A code for several orders that are not the same any more.
+    SetChanged {
+        /// How many they were.
+        count: u64,
+    },
+    /// Several orders that the limits do not hold together.
+    SetTooMuch,
+    /// Several orders, one of which has to wait.
+    SetToCheck,
+    /// An account that sent too many wrong codes within a day.
+    CodesBlocked {
+        /// Until when.
+        until: Timestamp,
+        /// Where orders can be confirmed all the same.
+        url: String,
+    },
     /// Welcome.
     Linked {
         /// The most in one order.
@@ -155,6 +192,16 @@ impl Message {
             Message::Explain { code, fragment, suggestions } => {
                 return explanation(language, code, fragment.as_deref(), suggestions, &footer);
             }
+            Message::Invitation { from, amount, url } => {
+                replies.invitation(&plain::handle(from, LONGEST_FRAGMENT), &plain::amount(language, *amount), url)
+            }
+            Message::InvitationDeclined { for_ever: false } => replies.invitation_declined(),
+            Message::InvitationDeclined { for_ever: true } => replies.invitation_declined_for_ever(),
+            Message::SetChanged { count } => texts.together.changed(&count.to_string()),
+            Message::SetTooMuch => texts.together.too_much(),
+            Message::SetToCheck => texts.together.to_check(),
+            Message::CodesBlocked { until, url } => texts.together.blocked(&texts.common.clock(&plain::moment(*until)), url),
+            Message::Command { answer } => return answer.render(language, &footer),
             Message::EnrolmentCodeUnknown => replies.enrolment_code_unknown(),
             Message::EnrolmentCodeExpired => replies.enrolment_code_expired(),
             Message::EnrolmentCodeUsed => replies.enrolment_code_used(),
@@ -193,14 +240,6 @@ impl Message {
 fn action_name(language: Language, action: &str) -> String {
     let names = &texts(language).actions;
     match action {
-        "balance" => names.balance(),
-        "history" => names.history(),
-        "limits" => names.limits(),
-        "stop" => names.stop(),
-        "start" => names.start(),
-        "refund" => names.refund(),
-        "erase" => names.erase(),
-        "export" => names.export(),
         "request" => names.request(),
         other => plain::words(other, LONGEST_FRAGMENT),
     }
@@ -342,7 +381,7 @@ mod tests {
 
     #[test]
     fn every_answer_in_every_language() {
-        let actions = ["balance", "history", "limits", "stop", "start", "refund", "erase", "export", "request", "@new thing"];
+        let actions = ["request", "@new thing"];
         let mut messages = vec![
             Message::WrongCode { tries_left: 4 },
             Message::WrongCode { tries_left: 1 },
@@ -361,6 +400,17 @@ mod tests {
             Message::EnrolmentReceived,
             Message::EnrolmentAlreadyLinked,
             Message::linked(&Limits::default()),
+            Message::Invitation {
+                from: "ana@town.example".to_owned(),
+                amount: Money::new(550, crate::money::Currency::EUR),
+                url: "https://pay.example/claim".to_owned(),
+            },
+            Message::InvitationDeclined { for_ever: false },
+            Message::InvitationDeclined { for_ever: true },
+            Message::SetChanged { count: 2 },
+            Message::SetTooMuch,
+            Message::SetToCheck,
+            Message::CodesBlocked { until: super::super::sample::now(), url: "https://pay.example/inbox".to_owned() },
         ];
         messages.extend(actions.map(|action| Message::NotYet { action: action.to_owned() }));
         for language in Language::ALL {
@@ -372,7 +422,7 @@ mod tests {
                 Wrong code, nothing was confirmed. You have 0 tries left. Reply YES and the 6 digits of my last question, or NO.
                 No order of yours waits for an answer. Nothing was changed or paid by this message.
                 This order is already decided; your answer changed nothing.
-                To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Reply YES and the code to pay, NO to refuse everything that waits. To withdraw an order, answer your post with my handle and #cancel.
+                To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask here first: YES and the code pays, NO refuses all that waits. To withdraw, answer your post with my handle and #cancel. Also: STATUS, BALANCE, HISTORY, LIMITS, REFUND, STOP, HUMAN, MY DATA.
                 I did not understand this, and nothing was paid. Reply YES and the code, NO, or HELP.
                 A code alone decides nothing. Write YES in front of it to pay, or NO to refuse.
                 A yes needs the code of the order: YES and its six digits, as in my message. Nothing was paid.
@@ -384,14 +434,13 @@ mod tests {
                 Code received. One step is left: go back to the page and confirm there that this is your account. Nothing is linked before. If you have no such page open, ignore this.
                 This account is already linked to Obole. Nothing was changed.
                 Welcome, this account is linked. To pay, post: my handle, #send or #give, an amount such as 10€, and the payee's handle or a campaign's hashtag. I ask you here before anything is paid. Limits: €30.00 an order, €1,000.00 in 24 hours; €100.00 or 5 orders in all by codes alone; with a passkey more.
-                I understood “balance”, but this is not available yet. Nothing was changed.
-                I understood “history”, but this is not available yet. Nothing was changed.
-                I understood “limits”, but this is not available yet. Nothing was changed.
-                I understood “stop”, but this is not available yet. Nothing was changed.
-                I understood “start”, but this is not available yet. Nothing was changed.
-                I understood “refund”, but this is not available yet. Nothing was changed.
-                I understood “delete my data”, but this is not available yet. Nothing was changed.
-                I understood “my data”, but this is not available yet. Nothing was changed.
+                ana, town.example wants to send you €5.50 through Obole. To receive it, within 7 days: https://pay.example/claim. If you do not want it, answer NO. To never hear of such again, answer STOP. I write to you only this once.
+                Noted: what waited for you is withdrawn, and nothing was paid.
+                Noted: nobody can pay you through Obole, and I will not write to you about it again.
+                That code was for 2 orders together, and they are not what they were: one has ended, or another one came. Nothing was confirmed by it. Answer each with its own code, or with my newest message.
+                Together these go above what you can still confirm by message. Nothing was confirmed. Answer each with its own code, as far as your limits go.
+                One of these orders has to be checked first, so nothing was confirmed by this code. Answer each with its own code.
+                Too many wrong codes came from this account within a day, so no code is taken from it before 2026-03-01 14:22 UTC. Orders can be confirmed here: https://pay.example/inbox. If it was not you, write STOP and change the account's password.
                 I understood “request”, but this is not available yet. Nothing was changed.
                 I understood “(at)new thing”, but this is not available yet. Nothing was changed.
                 "),
@@ -401,7 +450,7 @@ mod tests {
                 Code faux, rien n'a été confirmé. Il vous reste 0 essai. Répondez OUI et les 6 chiffres de ma dernière question, ou NON.
                 Aucun ordre n'attend votre réponse. Ce message n'a rien changé ni payé.
                 Cet ordre est déjà décidé~; votre réponse n'a rien changé.
-                Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement~: OUI et le code pour payer, NON pour tout refuser. Pour retirer un ordre, répondez à votre publication avec mon nom et #annuler.
+                Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou une campagne. Je demande d'abord ici~: OUI et le code paie, NON refuse tout. Pour retirer~: mon nom et #annuler sous votre publication. Aussi~: STATUT, SOLDE, HISTORIQUE, PLAFONDS, REMBOURSEMENT, STOP, HUMAIN, MES DONNÉES.
                 Je n'ai pas compris, et rien n'a été payé. Répondez OUI et le code, NON, ou AIDE.
                 Un code seul ne décide rien. Écrivez OUI devant pour payer, ou NON pour refuser.
                 Un oui demande le code de l'ordre~: OUI et ses six chiffres, comme dans mon message. Rien n'a été payé.
@@ -413,14 +462,13 @@ mod tests {
                 Code reçu. Il reste une étape~: retournez sur la page et confirmez-y que ce compte est le vôtre. Rien n'est relié avant. Si vous n'avez pas ouvert une telle page, ignorez ce message.
                 Ce compte est déjà relié à Obole. Rien n'a été changé.
                 Bienvenue, ce compte est relié. Pour payer, publiez~: mon nom, #envoyer ou #donner, un montant comme 10€, et le bénéficiaire ou le hashtag d'une campagne. Je demande ici avant tout paiement. Plafonds~: 30,00~€ par ordre, 1~000,00~€ en 24 heures~; 100,00~€ ou 5 ordres en tout par code~; plus avec une clé d'accès.
-                J'ai compris «~solde~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~historique~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~plafonds~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~stop~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~reprendre~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~remboursement~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~supprimer mes données~», mais ce n'est pas encore disponible. Rien n'a été changé.
-                J'ai compris «~mes données~», mais ce n'est pas encore disponible. Rien n'a été changé.
+                ana, town.example veut vous envoyer 5,50~€ par Obole. Pour le recevoir, sous 7 jours~: https://pay.example/claim. Si vous n'en voulez pas, répondez NON. Pour ne plus jamais en entendre parler, répondez STOP. Je ne vous écris que cette fois.
+                Noté~: ce qui vous attendait est retiré, et rien n'a été payé.
+                Noté~: personne ne peut vous payer par Obole, et je ne vous écrirai plus à ce sujet.
+                Ce code valait pour 2 ordres ensemble, et ils ne sont plus les mêmes~: l'un est terminé, ou un autre s'est ajouté. Il n'a rien confirmé. Répondez à chacun avec son code, ou à mon dernier message.
+                Ensemble, ces ordres dépassent ce que vous pouvez encore confirmer par message. Rien n'a été confirmé. Répondez à chacun avec son code, dans la limite de vos plafonds.
+                L'un de ces ordres doit d'abord être vérifié~; ce code n'a donc rien confirmé. Répondez à chacun avec son code.
+                Trop de codes faux sont venus de ce compte en un jour~; aucun code n'en est accepté avant 2026-03-01 14:22 UTC. Les ordres se confirment ici~: https://pay.example/inbox. Si ce n'était pas vous, écrivez STOP et changez le mot de passe du compte.
                 J'ai compris «~demander~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 J'ai compris «~(at)new thing~», mais ce n'est pas encore disponible. Rien n'a été changé.
                 "),

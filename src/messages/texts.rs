@@ -143,7 +143,7 @@ sentences! {
 
 counted! {
     /// Numbers with their noun.
-    Counted { minutes; seconds; hours; payees; more_payees; tries; orders; open_orders; }
+    Counted { minutes; seconds; hours; payees; more_payees; tries; orders; open_orders; other_orders; asking_orders; }
 }
 
 sentences! {
@@ -169,10 +169,12 @@ sentences! {
         cancelled_edit();
         cancelled_deletion();
         cancelled_unlinked();
+        cancelled_stopped();
         too_late_to_cancel(what);
         post_changed(what);
         held(what);
         held_look_alike(what);
+        awaits_payee(what);
         expired(what);
         authorise(what, url);
         authorise_anywhere(what);
@@ -200,6 +202,8 @@ sentences! {
     Rejections {
         payee_unknown(handle);
         payee_frozen(handle);
+        payee_looks_like(handle, like);
+        payee_declined(handle);
         currency_not_served(currency);
         above_low_value_limit(limit);
         passkey_too_new(limit, time);
@@ -237,6 +241,9 @@ sentences! {
         enrolment_code_used();
         enrolment_received();
         enrolment_already_linked();
+        invitation(from, amount, url);
+        invitation_declined();
+        invitation_declined_for_ever();
         linked(per_order, per_day, in_all, orders);
         changed(what, url);
         changed_passkey_added(hours);
@@ -258,8 +265,8 @@ sentences! {
 }
 
 sentences! {
-    /// The names of commands that are understood and not there yet.
-    Actions { balance(); history(); limits(); stop(); start(); refund(); erase(); export(); request(); }
+    /// The names of what is understood and not there yet.
+    Actions { request(); }
 }
 
 sentences! {
@@ -302,6 +309,69 @@ sentences! {
     }
 }
 
+sentences! {
+    /// The question about several orders at once, and what is said of a code for several.
+    Together {
+        head(orders, left, clock);
+        one(code, what);
+        all(count, total, code);
+        no();
+        others(orders, url);
+        changed(count);
+        too_much();
+        to_check();
+        blocked(clock, url);
+    }
+}
+
+sentences! {
+    /// Answers to what is asked for in private besides paying.
+    Commands {
+        status();
+        status_none();
+        history();
+        history_none();
+        history_page(url);
+        line(date, what, stands);
+        limits(per_order, today, by_code, orders);
+        limits_page(url);
+        balance(available, account);
+        balance_not_offered();
+        balance_not_allowed(url);
+        balance_later();
+        refund_which();
+        refund_unknown(number);
+        refund_asked(what, number);
+        refund_asked_before(what);
+        refund_of_nothing(what, stands);
+        refund_too_early(what, stands);
+        stopped();
+        stopped_withdrawn(orders);
+        started();
+        not_stopped();
+        paused();
+        handed_over();
+        noted();
+        from_operator(text);
+        erase_page(url);
+        export_page(url);
+        awaits_payer();
+        awaits_payee();
+        awaits_yes();
+        held();
+        under_way();
+        awaits_approval();
+        unclear();
+        paid();
+        paid_in_part();
+        came_back();
+        not_paid();
+        refused();
+        cancelled();
+        expired();
+    }
+}
+
 /// One language file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -314,6 +384,8 @@ pub(super) struct Texts {
     pub(super) replies: Replies,
     pub(super) actions: Actions,
     pub(super) explain: Explain,
+    pub(super) commands: Commands,
+    pub(super) together: Together,
 }
 
 #[cfg(test)]
@@ -340,7 +412,8 @@ mod tests {
     #[test]
     fn every_placeholder_is_known_and_used_in_every_language() {
         for language in Language::ALL {
-            let Texts { common, counted, confirmation, notices, rejections, replies, actions, explain } = texts(language);
+            let Texts { common, counted, confirmation, notices, rejections, replies, actions, explain, commands, together } =
+                texts(language);
             let tables = [
                 ("common", common.sentences()),
                 ("counted", counted.sentences()),
@@ -350,6 +423,8 @@ mod tests {
                 ("replies", replies.sentences()),
                 ("actions", actions.sentences()),
                 ("explain", explain.sentences()),
+                ("commands", commands.sentences()),
+                ("together", together.sentences()),
             ];
             for (table, sentences) in tables {
                 for (name, text, known) in sentences {
@@ -364,10 +439,10 @@ mod tests {
 
     #[test]
     fn an_unknown_or_missing_key_is_named() {
-        let unknown = toml::from_str::<Actions>("balanse = 'x'").unwrap_err().to_string();
-        assert!(unknown.contains("line 1") && unknown.contains("balanse"), "{unknown}");
-        let missing = toml::from_str::<Actions>("balance = 'x'").unwrap_err().to_string();
-        assert!(missing.contains("history"), "{missing}");
+        let unknown = toml::from_str::<Actions>("rekwest = 'x'").unwrap_err().to_string();
+        assert!(unknown.contains("line 1") && unknown.contains("rekwest"), "{unknown}");
+        let missing = toml::from_str::<Actions>("").unwrap_err().to_string();
+        assert!(missing.contains("request"), "{missing}");
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub enum Notice {
         /// Why; of a screening or an operator's reason the payer hears nothing.
         why: Hold,
     },
+    /// The payee is not known yet, and has to claim first.
+    AwaitsPayee,
     /// Nobody confirmed in time.
     Expired,
     /// The bank wants the payer's own authentication.

@@ -188,6 +188,7 @@ impl Event {
             Event::Cancelled { by: CancelledBy::Edit } => "post_edited",
             Event::Cancelled { by: CancelledBy::Deletion } => "post_deleted",
             Event::Cancelled { by: CancelledBy::Unlinked } => "unlinked",
+            Event::Cancelled { by: CancelledBy::Stopped } => "stopped",
             Event::Held { .. } => "held",
             Event::Released { .. } => "released",
             Event::TimePassed => "time_passed",

@@ -143,6 +143,13 @@ pub struct Order {
     pub payments: Vec<Payment>,
 }
 
+impl PayeeSnapshot {
+    /// Whether nobody has shown yet whose account it is: there is no verified name, and the account is the payer's own.
+    pub fn is_unclaimed(&self) -> bool {
+        self.legal_name.is_empty()
+    }
+}
+
 impl Order {
     /// Whether nothing can be decided any more, short of a contradiction or a return by the bank.
     pub fn is_terminal(&self) -> bool {
@@ -189,14 +196,19 @@ impl Order {
 
     /// The receipt number shown to the payer: eight digits, the same for the life of the order.
     pub fn receipt_number(&self) -> String {
-        use sha2::{Digest as _, Sha256};
-        let hash = Sha256::new().chain_update(b"obole-receipt-v1").chain_update(self.id.as_str()).finalize();
-        let number = hash.iter().take(7).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        format!("{:08}", number % 100_000_000)
+        receipt_number(&self.id)
     }
 
     /// The payment at `index`.
     pub fn payment(&self, index: u16) -> Option<&Payment> {
         self.payments.get(usize::from(index))
     }
+}
+
+/// The receipt number of the order with this id.
+pub fn receipt_number(order: &OrderId) -> String {
+    use sha2::{Digest as _, Sha256};
+    let hash = Sha256::new().chain_update(b"obole-receipt-v1").chain_update(order.as_str()).finalize();
+    let number = hash.iter().take(7).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{:08}", number % 100_000_000)
 }

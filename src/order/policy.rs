@@ -102,6 +102,8 @@ impl Limits {
 pub struct Timing {
     /// For the author to open a channel.
     pub payer_wait: Duration,
+    /// For an invited payee to claim.
+    pub payee_wait: Duration,
     /// For the payer to confirm: the code's life (PSD2 RTS recommends minutes; NIST SP 800-63B says 10).
     pub confirmation: Duration,
     /// From confirmation to the bank; later it is not what the payer meant any more.
@@ -127,6 +129,7 @@ impl Default for Timing {
         const HOUR: u64 = 60 * MINUTE;
         Timing {
             payer_wait: Duration::from_secs(24 * HOUR),
+            payee_wait: Duration::from_secs(7 * 24 * HOUR),
             confirmation: Duration::from_secs(10 * MINUTE),
             submit_within: Duration::from_secs(HOUR),
             ask_first: Duration::from_secs(2),

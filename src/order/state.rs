@@ -43,6 +43,9 @@ pub enum OrderState {
         since: Timestamp,
         /// Until when; an order nobody lets go is not what the payer meant any more.
         until: Timestamp,
+        /// Answers with a wrong code before it was stopped: a new code does not begin the count anew.
+        #[serde(default)]
+        wrong_answers: u8,
     },
     /// The payer said yes.
     Confirmed {
@@ -169,6 +172,18 @@ pub enum Rejection {
         /// As written.
         handle: String,
     },
+    /// A recipient is not in the directory, and is called almost like somebody who is.
+    PayeeLooksLike {
+        /// As written.
+        handle: String,
+        /// Whom it looks like.
+        like: String,
+    },
+    /// A recipient does not want to be paid.
+    PayeeDeclined {
+        /// As written.
+        handle: String,
+    },
     /// The payer's rail or account does not carry this currency.
     CurrencyNotServed,
     /// Above what a private code may confirm, and the payer has no passkey.
@@ -223,6 +238,8 @@ impl Rejection {
         match self {
             Rejection::PayeeUnknown { .. } => "payee_unknown",
             Rejection::PayeeFrozen { .. } => "payee_frozen",
+            Rejection::PayeeLooksLike { .. } => "payee_looks_like",
+            Rejection::PayeeDeclined { .. } => "payee_declined",
             Rejection::CurrencyNotServed => "currency_not_served",
             Rejection::AboveLowValueLimit { .. } => "above_low_value_limit",
             Rejection::PasskeyTooNew { .. } => "passkey_too_new",
@@ -268,6 +285,8 @@ pub enum CancelledBy {
     Deletion,
     /// The payer's account was unlinked.
     Unlinked,
+    /// The payer wants to be left alone; the one answer to that says it.
+    Stopped,
 }
 
 /// How one payment stands.

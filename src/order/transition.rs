@@ -187,6 +187,10 @@ impl Decision {
         if let Err(reason) = policy.limits.check(&self.order) {
             return self.reject(reason, now);
         }
+        if self.order.payments.iter().any(|payment| payment.payee.is_unclaimed()) {
+            self.order.state = OrderState::AwaitingPayee { until: later(now, policy.timing.payee_wait) };
+            return self.tell(Notice::AwaitsPayee);
+        }
         let own = self.order.payer.as_ref().map(|payer| &payer.iban);
         if self.order.payments.iter().any(|payment| Some(&payment.payee.iban) == own) {
             return self.reject(Rejection::SelfPayment, now);
@@ -203,7 +207,9 @@ impl Decision {
         };
         let Some(digest) = self.order.digest() else { return };
         let until = later(now, policy.timing.confirmation);
-        self.order.state = OrderState::AwaitingConfirmation { until, salt, digest, wrong_answers: 0, by };
+        // A new code does not begin the count of wrong ones anew.
+        let wrong_answers = if let OrderState::Held { wrong_answers, .. } = &self.order.state { *wrong_answers } else { 0 };
+        self.order.state = OrderState::AwaitingConfirmation { until, salt, digest, wrong_answers, by };
         self.effects.push(Effect::AskPayer);
     }
 
@@ -290,13 +296,18 @@ impl Decision {
             self.effects.push(Effect::CallOperator { payment: None, what: format!("held: {}", why.name()) });
         }
         self.tell(Notice::Held { why: why.clone() });
-        self.order.state = OrderState::Held { why, since: now, until: later(now, policy.timing.held) };
+        let wrong_answers = match &self.order.state {
+            OrderState::AwaitingConfirmation { wrong_answers, .. } | OrderState::Held { wrong_answers, .. } => *wrong_answers,
+            _ => 0,
+        };
+        let until = later(now, policy.timing.held);
+        self.order.state = OrderState::Held { why, since: now, until, wrong_answers };
     }
 
     fn cancelled(&mut self, by: CancelledBy, now: Timestamp) -> bool {
         if self.order.state.is_open() {
             self.order.state = OrderState::Cancelled { by, at: now };
-            if self.order.payer.is_some() {
+            if self.order.payer.is_some() && by != CancelledBy::Stopped {
                 self.tell(Notice::Cancelled { by });
             }
             return true;
@@ -314,7 +325,9 @@ impl Decision {
                     self.releases.push(payment.index);
                 }
                 self.order.state = OrderState::Cancelled { by, at: now };
-                self.tell(Notice::Cancelled { by });
+                if by != CancelledBy::Stopped {
+                    self.tell(Notice::Cancelled { by });
+                }
             }
             _ => self.tell(Notice::TooLateToCancel),
         }

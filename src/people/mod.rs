@@ -3,9 +3,11 @@
 //! Plain values without I/O. A *person* may have several accounts on platforms ([`Link`]) and accounts at banks
 //! ([`BankAccount`]), and has one set of limits. A *payee* is an entry of the operator-approved directory ([`Payee`]); a
 //! *campaign* is a hashtag under which a payee collects. How a person becomes known is [`enrolment`]; whom the law forbids to
-//! pay is asked of [`screening`].
+//! pay is asked of [`screening`]. Who may be taken for whom is [`likeness`]; how an organisation asks to be paid is an [`application`].
 
+pub mod application;
 pub mod enrolment;
+pub mod likeness;
 pub mod screening;
 
 use std::fmt;
@@ -161,6 +163,8 @@ pub struct LinkedPayer {
     pub own: OwnLimits,
     /// They have said that an order was not theirs: nothing is taken until an operator has looked.
     pub is_locked: bool,
+    /// Since when the person wants to be left alone (the private reply "stop"), if they do.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// What kind of payee it is; the limits differ.

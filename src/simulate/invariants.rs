@@ -221,8 +221,12 @@ fn told(world: &World) {
             let Some(status) = told.status.and_then(|id| state.status(id)).filter(|status| status.author == world.bot.id) else {
                 continue;
             };
-            let Some(code) = super::world::code_in(&status.now.text) else { continue };
-            questions.entry((payer.person.username.clone(), code)).or_default().push(status.created_at);
+            // A message about several orders is another one as soon as it is about others.
+            let codes = super::world::codes_in(&status.now.text).join(" ");
+            if codes.is_empty() {
+                continue;
+            }
+            questions.entry((payer.person.username.clone(), codes)).or_default().push(status.created_at);
         }
     }
     drop(state);

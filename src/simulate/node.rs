@@ -155,9 +155,9 @@ impl Node {
         let room = ROOM.saturating_sub(self.works.len());
         let claimed = dispatch::claim(&self.app, &self.lanes[lane], room).await?;
         let count = claimed.len();
-        for effect in claimed {
+        for bundle in dispatch::bundles(claimed) {
             let (app, ledger, lane) = (self.app.clone(), self.ledger.clone(), self.lanes[lane].clone());
-            let future = Box::pin(async move { dispatch::deliver(&app, &ledger, &lane, effect).await });
+            let future = Box::pin(async move { dispatch::deliver(&app, &ledger, &lane, bundle).await });
             self.works.push(Work { what: "delivery", future, waits: Waits::Nothing });
         }
         Ok(count)

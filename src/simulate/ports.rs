@@ -114,7 +114,10 @@ impl Platform for GatedTown {
     }
 
     async fn send_dm(&self, dm: OutgoingDm<'_>) -> Result<String, SendError> {
-        let (to, key, text) = (dm.to.as_str().parse(), dm.key.to_owned(), dm.text.to_owned());
+        // A question about several orders is named by the newest of them, and by the set.
+        let questions: Vec<String> = dm.key.split('/').next().unwrap_or_default().split('+').map(str::to_owned).collect();
+        let key = questions.first().cloned().unwrap_or_default();
+        let (to, text) = (dm.to.as_str().parse(), dm.text.to_owned());
         self.send(async move {
             self.told_too_early(&text);
             let sent = self.town.send_dm(dm).await?;
@@ -123,7 +126,7 @@ impl Platform for GatedTown {
             if let Ok(to) = to
                 && !self.world.book().asked.values().flatten().any(|(_, effect)| *effect == key)
             {
-                self.world.arrived(to, &key, &text);
+                self.world.arrived(to, &questions, &text);
             }
             Ok(sent)
         })

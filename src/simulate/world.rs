@@ -48,7 +48,7 @@ pub(super) enum Act {
     /// Somebody deletes their post.
     Delete { who: usize, post: Id },
     /// Somebody writes to Obole in private, perhaps under a post; perhaps the right yes, in time, to the question of an effect.
-    Say { who: usize, text: String, under: Option<Id>, yes_to: Option<String> },
+    Say { who: usize, text: String, under: Option<Id>, yes_to: Vec<String> },
     /// A payer answers the bank's own question.
     Approve { bank: usize, authorisation: AuthorisationId, yes: bool },
     /// The payee's bank gives a payment back.
@@ -326,7 +326,7 @@ impl World {
         }
         if self.strikes(Fault::PostCancelled) {
             let at = self.dice.moment(now, Duration::from_secs(300));
-            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), under: None, yes_to: None });
+            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), under: None, yes_to: Vec::new() });
         }
         Ok(())
     }
@@ -375,25 +375,29 @@ impl World {
     }
 
     /// A message has arrived at somebody: they may answer it.
-    pub(super) fn arrived(&self, at: Id, effect: &str, text: &str) {
+    pub(super) fn arrived(&self, at: Id, questions: &[String], text: &str) {
         let Some(who) = self.payers.iter().position(|payer| payer.person.id == at) else { return };
-        let Some(code) = code_in(text) else { return };
-        self.book().asked.entry(code.clone()).or_default().push((who, effect.to_owned()));
+        let codes = codes_in(text);
+        let (Some(code), Some(effect)) = (codes.first().cloned(), questions.first()) else { return };
+        // The first lines are what is asked about now, each with its own code.
+        for (code, question) in codes.iter().zip(questions) {
+            self.book().asked.entry(code.clone()).or_default().push((who, question.clone()));
+        }
         let now = self.now();
         let soon = || self.dice.moment(now, Duration::from_secs(8 * 60));
         let say = |at, text: String, yes_to| self.plan_act(at, Act::Say { who, text, under: None, yes_to });
         if self.strikes(Fault::StrangersCode) {
             let other = (who + 1) % self.payers.len();
-            self.plan_act(soon(), Act::Say { who: other, text: format!("OUI {code}"), under: None, yes_to: None });
+            self.plan_act(soon(), Act::Say { who: other, text: format!("OUI {code}"), under: None, yes_to: Vec::new() });
         }
         if self.strikes(Fault::AnswerNever) {
             return;
         }
         if self.strikes(Fault::AnswerNo) {
-            return say(soon(), if self.dice.permille(500) { format!("NON {code}") } else { "NON".to_owned() }, None);
+            return say(soon(), if self.dice.permille(500) { format!("NON {code}") } else { "NON".to_owned() }, Vec::new());
         }
         if self.strikes(Fault::WrongCode) {
-            say(soon(), if code == "000000" { "OUI 000001".to_owned() } else { "OUI 000000".to_owned() }, None);
+            say(soon(), if code == "000000" { "OUI 000001".to_owned() } else { "OUI 000000".to_owned() }, Vec::new());
             // Some notice, some do not.
             if self.dice.permille(300) {
                 return;
@@ -402,18 +406,28 @@ impl World {
         if self.strikes(Fault::AnswerLate) {
             // The code is good for ten minutes from when it was decided to ask, at the latest by a clock that is two seconds ahead.
             let after = self.dice.between(Duration::from_secs(10 * 60 + 3), Duration::from_secs(11 * 60));
-            return say(later(now, after), format!("YES {code}"), None);
+            return say(later(now, after), format!("YES {code}"), Vec::new());
         }
         let at = soon();
-        say(at, format!("YES {code}"), Some(effect.to_owned()));
+        // One code for all that is listed, as some people will.
+        let (code, meant) = match codes.split_last() {
+            Some((all, [_, _, ..])) if self.dice.permille(400) => {
+                let asked = self.book().asked.clone();
+                let earlier = codes.iter().filter_map(|code| asked.get(code)).flatten();
+                let own = earlier.filter(|(asked, _)| *asked == who).map(|(_, question)| question.clone());
+                (all.clone(), own.collect())
+            }
+            _ => (code, vec![effect.clone()]),
+        };
+        say(at, format!("YES {code}"), meant.clone());
         if self.strikes(Fault::AnswerTwice) {
             let again = self.dice.between(Duration::from_secs(1), Duration::from_secs(60));
-            say(later(at, again), format!("OUI {code}"), Some(effect.to_owned()));
+            say(later(at, again), format!("OUI {code}"), meant.clone());
         }
         let own = self.book().newest_post.get(&who).copied();
         if own.is_some() && self.strikes(Fault::ChangesMind) {
             let at = later(at, self.dice.between(Duration::from_secs(1), Duration::from_secs(90)));
-            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), under: own, yes_to: None });
+            self.plan_act(at, Act::Say { who, text: "#annuler".to_owned(), under: own, yes_to: Vec::new() });
         }
     }
 
@@ -484,4 +498,9 @@ pub(super) fn code_in(text: &str) -> Option<String> {
     let after = ["OUI ", "YES "].iter().find_map(|word| text.find(word).map(|at| at + word.len()))?;
     let code: String = text[after..].chars().take_while(char::is_ascii_digit).collect();
     (code.len() == 6).then_some(code)
+}
+
+/// Every code of a message, from the first line to the last.
+pub(super) fn codes_in(text: &str) -> Vec<String> {
+    text.lines().filter_map(code_in).collect()
 }

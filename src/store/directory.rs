@@ -138,15 +138,19 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes everybody out of the directory whose entry is not among `slugs`: no account leads to them and no campaign is theirs any more,
+    /// Takes everybody out of the directory who came with a configuration and whose entry is not among `slugs`: no account leads to them and no campaign is theirs any more,
     /// so no new order finds them. The entries stay, for the orders that name them. Gives how many accounts and campaigns went.
     pub(crate) async fn withdraw_all_but(&mut self, slugs: &[&str], tags: &[&str]) -> Result<u64, StoreError> {
         let accounts = sql_rows!(
             "DELETE FROM payee_identities WHERE payee_id IN (
-               SELECT id FROM payees WHERE slug NOT IN (SELECT r.value ->> 'name' FROM",
+               SELECT id FROM payees WHERE origin = 'configuration' AND slug NOT IN (SELECT r.value ->> 'name' FROM",
             "))"
         );
-        let campaigns = sql_rows!("DELETE FROM campaigns WHERE tag NOT IN (SELECT r.value ->> 'name' FROM", ")");
+        let campaigns = sql_rows!(
+            "DELETE FROM campaigns WHERE payee_id IN (SELECT id FROM payees WHERE origin = 'configuration')
+               AND tag NOT IN (SELECT r.value ->> 'name' FROM",
+            ")"
+        );
         let names = |names: &[&str]| json!(names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>()).to_string();
         Ok(self.run(accounts, args![names(slugs)]).await? + self.run(campaigns, args![names(tags)]).await?)
     }

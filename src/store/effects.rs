@@ -30,6 +30,8 @@ pub struct NewEffect {
     pub priority: i64,
     /// Not before.
     pub due_at: Timestamp,
+    /// Effects of one lane with the same word here go out as one message.
+    pub joins: Option<String>,
 }
 
 /// An effect that is ours until its lease ends.
@@ -47,6 +49,8 @@ pub struct ClaimedEffect {
     pub data: String,
     /// When the lease ends.
     pub lease_until: Timestamp,
+    /// What was claimed with the same word here goes out as one message.
+    pub joins: Option<String>,
 }
 
 /// What a holder of a lease writes about an effect.
@@ -106,6 +110,7 @@ fn claimed(row: &Row) -> Result<ClaimedEffect, StoreError> {
         order,
         data: row.text("data")?,
         lease_until: super::people::timestamp(row, "lease_until")?,
+        joins: row.optional_text("joins")?,
     })
 }
 
@@ -116,9 +121,9 @@ impl Tx {
             return Ok(());
         }
         let statement = sql_rows!(
-            "INSERT INTO effects (id, lane, order_id, data, priority, due_at, created_at)
+            "INSERT INTO effects (id, lane, order_id, data, priority, due_at, joins, created_at)
              SELECT r.value ->> 'id', r.value ->> 'lane', r.value ->> 'order', r.value ->> 'data', CAST(r.value ->> 'priority' AS BIGINT),
-                    CAST(r.value ->> 'due' AS BIGINT), $2 FROM",
+                    CAST(r.value ->> 'due' AS BIGINT), r.value ->> 'joins', $2 FROM",
             ""
         );
         let rows: Vec<_> = effects
@@ -126,7 +131,7 @@ impl Tx {
             .map(|effect| {
                 json!({
                     "id": effect.id, "lane": effect.lane, "order": effect.order, "data": effect.data, "priority": effect.priority,
-                    "due": effect.due_at.as_microsecond(),
+                    "due": effect.due_at.as_microsecond(), "joins": effect.joins,
                 })
             })
             .collect();
@@ -135,7 +140,7 @@ impl Tx {
     }
 
     /// Claims due effects of a lane, the most urgent first: no more than `at_most`, and no more than every window still
-    /// holds. What is claimed counts as used.
+    /// holds. What is claimed counts as used; effects that join one message are claimed together and count as one.
     pub(crate) async fn claim_effects(
         &mut self,
         lane: &str,
@@ -152,16 +157,18 @@ impl Tx {
             sqlite: "UPDATE effects SET epoch = epoch + 1, attempts = attempts + 1, lease_until = $3 WHERE id IN (
                        SELECT id FROM effects WHERE lane = $1 AND state = 'pending' AND due_at <= $2 AND lease_until <= $2
                        ORDER BY priority, due_at, id LIMIT $4)
-                     RETURNING id, epoch, attempts, order_id, data, lease_until",
+                     RETURNING id, epoch, attempts, order_id, data, lease_until, joins",
             postgres: "UPDATE effects SET epoch = epoch + 1, attempts = attempts + 1, lease_until = $3 WHERE id IN (
                          SELECT id FROM effects WHERE lane = $1 AND state = 'pending' AND due_at <= $2 AND lease_until <= $2
                          ORDER BY priority, due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
-                       RETURNING id, epoch, attempts, order_id, data, lease_until",
+                       RETURNING id, epoch, attempts, order_id, data, lease_until, joins",
         };
         let lease_until = later(now, lease).as_microsecond();
         let seen = if planted!("lease_ignored") { later(now, lease) } else { now };
         let rows = self.rows(CLAIM, args![lane, seen.as_microsecond(), lease_until, free]).await?;
-        let mut claimed: Vec<_> = rows.iter().map(claimed).collect::<Result<_, _>>()?;
+        let mut claimed: Vec<ClaimedEffect> = rows.iter().map(self::claimed).collect::<Result<_, _>>()?;
+        let joining = self.claim_joining(lane, &claimed, seen, lease_until).await?;
+        claimed.extend(joining);
         if planted!("epoch_ignored") {
             for effect in &mut claimed {
                 effect.epoch -= 1;
@@ -170,13 +177,43 @@ impl Tx {
             }
         }
         if !windows.is_empty() && !claimed.is_empty() && !planted!("quota_not_counted") {
-            let used = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+            let alone = claimed.iter().filter(|effect| effect.joins.is_none()).count();
+            let joined: BTreeSet<_> = claimed.iter().filter_map(|effect| effect.joins.as_deref()).collect();
+            let used = i64::try_from(alone + joined.len()).unwrap_or(i64::MAX);
             let statement = sql!("INSERT INTO lane_uses (lane, used_at, used) VALUES ($1, $2, $3)");
             for counter in counters(windows) {
                 self.run(statement, args![counter, now.as_microsecond(), used]).await?;
             }
         }
         Ok(claimed)
+    }
+
+    /// Claims what goes out together with what was claimed: it takes no place of its own in any window.
+    async fn claim_joining(
+        &mut self,
+        lane: &str,
+        claimed: &[ClaimedEffect],
+        seen: Timestamp,
+        lease_until: i64,
+    ) -> Result<Vec<ClaimedEffect>, StoreError> {
+        let words: BTreeSet<_> = claimed.iter().filter_map(|effect| effect.joins.as_deref()).collect();
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        const CLAIM: Sql = Sql {
+            sqlite: "UPDATE effects SET epoch = epoch + 1, attempts = attempts + 1, lease_until = $4 WHERE id IN (
+                       SELECT id FROM effects WHERE lane = $2 AND state = 'pending' AND due_at <= $3 AND lease_until <= $3
+                         AND joins IN (SELECT r.value ->> 'word' FROM jsonb_each($1) AS r))
+                     RETURNING id, epoch, attempts, order_id, data, lease_until, joins",
+            postgres: "UPDATE effects SET epoch = epoch + 1, attempts = attempts + 1, lease_until = $4 WHERE id IN (
+                         SELECT id FROM effects WHERE lane = $2 AND state = 'pending' AND due_at <= $3 AND lease_until <= $3
+                           AND joins IN (SELECT r.value ->> 'word' FROM json_array_elements(CAST($1 AS json)) AS r(value))
+                         ORDER BY id FOR UPDATE SKIP LOCKED)
+                       RETURNING id, epoch, attempts, order_id, data, lease_until, joins",
+        };
+        let words: Vec<_> = words.iter().map(|word| json!({ "word": word })).collect();
+        let values = args![json!(words).to_string(), lane, seen.as_microsecond(), lease_until];
+        self.rows(CLAIM, values).await?.iter().map(self::claimed).collect()
     }
 
     async fn free_in_windows(&mut self, windows: &[LaneWindow], now: Timestamp) -> Result<i64, StoreError> {

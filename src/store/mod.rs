@@ -7,15 +7,20 @@
 //! The rooms: [`posts`] what came in; [`people`] who may pay; [`passkeys`] what they confirm with; [`own`] what they decide about
 //! themselves; [`directory`] who may be paid; [`orders`] orders, payments, limits and
 //! audit; [`effects`] the queue to the outside; [`reports`] what pages and totals read; [`operators`] what operators look at and do;
-//! [`statements`] what reconciliation compares; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
+//! [`statements`] what reconciliation compares; [`commands`] what a person asks for besides paying;
+//! [`asking`] what they were asked with; [`applications`] who wants to be paid; [`invitations`] who is to be; [`inspection`] what an audit reads from first to last. `engine` is the surface to the
 //! databases.
 
+pub mod applications;
+pub mod asking;
+pub mod commands;
 pub mod directory;
 pub mod effects;
 pub(crate) mod engine;
 mod footing;
 mod hints;
 pub mod inspection;
+pub mod invitations;
 pub mod operators;
 pub mod orders;
 pub mod own;
@@ -245,6 +250,10 @@ macro_rules! steps {
             (10, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0010_passkeys.sql"))),
             (11, "own", include_str!(concat!("../../migrations/", $folder, "/0011_own.sql"))),
             (12, "used_codes", include_str!(concat!("../../migrations/", $folder, "/0012_used_codes.sql"))),
+            (15, "commands", include_str!(concat!("../../migrations/", $folder, "/0015_commands.sql"))),
+            (16, "asking", include_str!(concat!("../../migrations/", $folder, "/0016_asking.sql"))),
+            (17, "payees", include_str!(concat!("../../migrations/", $folder, "/0017_payees.sql"))),
+            (18, "invitations", include_str!(concat!("../../migrations/", $folder, "/0018_invitations.sql"))),
         ]
     };
 }

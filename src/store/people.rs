@@ -34,6 +34,7 @@ fn linked_payer(row: &Row) -> Result<LinkedPayer, StoreError> {
             safe_phrase: row.text("safe_phrase")?,
             created_at: timestamp(row, "created_at")?,
         },
+        paused_at: super::operators::optional_timestamp(row, "paused_at")?,
     })
 }
 
@@ -52,7 +53,7 @@ impl Tx {
             return Ok(Vec::new());
         }
         let statement = sql_rows!(
-            "SELECT l.platform, l.account, l.handle, l.thread, l.person_id, p.language, p.safe_phrase, p.created_at, p.locked_at, a.bank, a.iban, a.consent,
+            "SELECT l.platform, l.account, l.handle, l.thread, l.person_id, p.language, p.safe_phrase, p.created_at, p.locked_at, p.paused_at, a.bank, a.iban, a.consent,
                     o.order_minor, o.day_minor, o.next_order_minor, o.next_day_minor, o.next_at
              FROM links AS l JOIN people AS p ON p.id = l.person_id JOIN bank_accounts AS a ON a.person_id = p.id
                LEFT JOIN own_limits AS o ON o.person_id = p.id

@@ -39,6 +39,20 @@ pub struct CampaignTotal {
 }
 
 impl Tx {
+    /// The ids of orders with a payment to this payee that was settled, a page of them after the id given, in the order of their ids.
+    pub(crate) async fn orders_that_paid(
+        &mut self,
+        payee: &crate::ids::PayeeId,
+        after: &str,
+        at_most: i64,
+    ) -> Result<Vec<crate::ids::OrderId>, StoreError> {
+        let statement = sql!(
+            "SELECT DISTINCT order_id FROM payments WHERE payee_id = $1 AND state IN ('settled', 'returned') AND order_id > $2
+             ORDER BY order_id LIMIT $3"
+        );
+        self.rows(statement, args![payee.as_str(), after, at_most]).await?.iter().map(|row| row.parsed("order_id")).collect()
+    }
+
     /// One order.
     pub(crate) async fn order(&mut self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let statement = sql!("SELECT id, version, state, total_minor, data, audit_hash FROM orders WHERE id = $1");

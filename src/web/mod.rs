@@ -13,6 +13,8 @@
 //! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
 //! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
 //! | `GET /c/{tag}`, `…/events` | a campaign |
+//! | `GET /claim` | what somebody does who is to be paid and is not known yet |
+//! | `/payees/apply` | an organisation applies to be paid |
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
 //! | `/platforms/{name}` | where a platform that pushes its events calls, see [`crate::platform::inbound`] |
@@ -20,8 +22,10 @@
 //! | `POST /settlement/events/{name}` | a bank's webhooks, see [`BankWebhook`] |
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
+pub(crate) mod apply;
 pub(crate) mod assets;
 pub(crate) mod campaign;
+pub(crate) mod claim;
 mod confirm;
 pub(crate) mod dress;
 pub mod enrol;
@@ -189,6 +193,8 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/bank/return/{id}", get(order::bank_return))
         .route("/c/{tag}", get(campaign::show))
         .route("/c/{tag}/events", get(campaign::events))
+        .route("/claim", get(claim::show))
+        .route(apply::PATH, get(apply::show).post(apply::hand_in))
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
         .route("/platforms/{name}", get(inbound::answer_challenge).post(inbound::take_call))

@@ -148,6 +148,7 @@ pub(crate) fn state_words(language: Language, words: &Words, state: &OrderState)
                 CancelledBy::Edit => &words.cancelled_edit,
                 CancelledBy::Deletion => &words.cancelled_deletion,
                 CancelledBy::Unlinked => &words.cancelled_unlinked,
+                CancelledBy::Stopped => &words.cancelled_stopped,
             };
             (words.cancelled.clone(), Some(why.clone()))
         }
@@ -159,6 +160,8 @@ fn rejection_words(language: Language, words: &Words, reason: &Rejection) -> Str
     match reason {
         Rejection::PayeeUnknown { .. } => words.rejected_payee_unknown.clone(),
         Rejection::PayeeFrozen { .. } => words.rejected_payee_frozen.clone(),
+        Rejection::PayeeLooksLike { .. } => words.rejected_payee_looks_like.clone(),
+        Rejection::PayeeDeclined { .. } => words.rejected_payee_declined.clone(),
         Rejection::CurrencyNotServed => words.rejected_currency_not_served.clone(),
         Rejection::AboveLowValueLimit { limit } => {
             fill(&words.rejected_above_low_value_limit, &[("limit", &amount(language, *limit))])

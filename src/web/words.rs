@@ -47,11 +47,11 @@ language_file! {
         awaiting_confirmation, held, confirmed, rejected, cancelled, expired, payment_proposed, payment_ready,
         payment_submitting, payment_awaiting_bank, payment_executing, payment_unknown, payment_settled,
         payment_returned, payment_failed, payment_expired, payment_disputed, rejected_payee_unknown,
-        rejected_payee_frozen, rejected_currency_not_served, rejected_above_low_value_limit, rejected_passkey_too_new,
+        rejected_payee_frozen, rejected_payee_looks_like, rejected_payee_declined, rejected_currency_not_served, rejected_above_low_value_limit, rejected_passkey_too_new,
         rejected_above_own_limit, rejected_account_locked,
         rejected_above_order_limit, rejected_too_many_open, rejected_limit_reached, rejected_already_edited,
         rejected_too_old, rejected_strong_confirmation_needed, rejected_too_many_wrong_answers, rejected_self_payment, cancelled_payer,
-        cancelled_cancel_order, cancelled_edit, cancelled_deletion, cancelled_unlinked,
+        cancelled_cancel_order, cancelled_edit, cancelled_deletion, cancelled_unlinked, cancelled_stopped,
     }
     bank_return: BankReturn {
         title, lead, order,
@@ -112,6 +112,15 @@ language_file! {
     }
     erase: Erase {
         title, lead, goes, stays, open, sure, export, erase, back, done_title, done_lead,
+    }
+    claim: Claim {
+        title, lead, step_bank, step_code, step_payer, go, shown, no_title, no,
+    }
+    apply: Apply {
+        title, lead, legal_name, legal_name_hint, class, class_charity, class_company, registry_number,
+        registry_number_hint, iban, iban_hint, platform, handle, handle_hint, contact, contact_hint, go, next, wrong,
+        wrong_legal_name, wrong_registry_number, wrong_iban, wrong_handle, wrong_contact, filed_title, filed,
+        waiting_title, waiting, known_title, known, later_title, later,
     }
     errors: Errors {
         title, back, not_found, bad_request, bad_phrase, bad_bank, wrong_step, stale, no_session, bank_silent,

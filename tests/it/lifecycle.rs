@@ -91,7 +91,7 @@ fn order_states() -> Vec<(&'static str, Order)> {
         OrderState::AwaitingPayer { until },
         OrderState::AwaitingPayee { until },
         asked,
-        OrderState::Held { why: Hold::LookAlike { of: other() }, since: at, until },
+        OrderState::Held { why: Hold::LookAlike { of: other() }, since: at, until, wrong_answers: 0 },
         OrderState::Confirmed { at, digest },
         OrderState::Rejected { reason: Rejection::TooOld, at },
         OrderState::Cancelled { by: CancelledBy::Payer, at },

@@ -20,7 +20,11 @@ mod bluesky;
 #[cfg(feature = "service")]
 mod browser;
 #[cfg(feature = "service")]
+mod commands;
+#[cfg(feature = "service")]
 mod directory;
+#[cfg(feature = "service")]
+mod invitations;
 #[cfg(feature = "service")]
 mod jetstream;
 #[cfg(feature = "service")]
@@ -34,6 +38,8 @@ mod mirror;
 #[cfg(feature = "service")]
 mod operate;
 #[cfg(feature = "service")]
+mod payees;
+#[cfg(feature = "service")]
 mod person;
 #[cfg(feature = "service")]
 mod reconcile;
@@ -45,6 +51,8 @@ mod settlement;
 mod story;
 #[cfg(feature = "service")]
 mod support;
+#[cfg(feature = "service")]
+mod together;
 #[cfg(feature = "service")]
 mod town;
 #[cfg(feature = "service")]

@@ -232,6 +232,21 @@ fn a_held_order_waits_is_asked_about_afresh_and_ends_by_itself() {
 }
 
 #[test]
+fn a_new_code_does_not_begin_the_count_of_wrong_ones_anew() {
+    let wrong = Event::Answered { answer: Answer::WrongCode };
+    let mut order = asked(&[1000]);
+    for second in 1..=4 {
+        order = then(&order, wrong.clone(), second).order;
+    }
+    let why = Hold::Operator { by: "ana".into(), note: "looks odd".into() };
+    let held = then(&order, Event::Held { why }, 5).order;
+    let released = then(&held, Event::Released { by: Some("bob".into()), salt: "new".into() }, 6).order;
+    assert!(matches!(&released.state, OrderState::AwaitingConfirmation { salt, .. } if salt == "new"));
+    let fifth = then(&released, wrong, 7).order;
+    assert!(matches!(fifth.state, OrderState::Rejected { reason: Rejection::TooManyWrongAnswers, .. }), "{:?}", fifth.state);
+}
+
+#[test]
 fn a_new_order_that_has_to_wait_is_not_asked_about() {
     let first = "00000000000000000000000000000009".parse::<OrderId>().unwrap();
     let objection = Objection::Hold(Hold::LookAlike { of: first });

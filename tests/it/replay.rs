@@ -47,7 +47,7 @@ async fn the_same_file_twice_makes_no_second_order(engine: Engine) {
     // The facet of one post on Bluesky names somebody else than the handle that it is written over.
     let refused: i64 = taken.refused.values().map(|count| i64::try_from(*count).unwrap()).sum();
     assert_eq!(refused, 2, "{:?}", taken.refused);
-    assert_eq!((taken.refused["already_edited"], taken.refused["payee_unknown"]), (1, 1));
+    assert_eq!((taken.refused["already_edited"], taken.refused["payee_looks_like"]), (1, 1));
 
     let second = into(&database, &options()).await;
     let repeated = second.store.as_ref().unwrap();

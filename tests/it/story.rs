@@ -354,6 +354,10 @@ told_on_both! {
         story.world.person("croixr0uge");
         let post = story.posts("ana", "@obole #donner 10€ @croixr0uge");
         let order = story.order_becomes(post, "rejected").await;
+        assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::PayeeLooksLike { .. }, .. }));
+        story.world.person("lesrestos");
+        let post = story.posts("ana", "@obole #donner 10€ @lesrestos");
+        let order = story.order_becomes(post, "rejected").await;
         assert!(matches!(order.state, OrderState::Rejected { reason: Rejection::PayeeUnknown { .. }, .. }));
         story.ends().await;
     }

@@ -560,9 +560,10 @@ identities = [{{ platform = "town", handle = "croixrouge" }}]
         for person in self.people:
             told = collections.Counter()
             for _, text, seen in person.inbox():
-                code = re.search(r"(?:OUI|YES) \d{6}", text)
+                # A question about several orders is another one as soon as it is about others.
+                code = " ".join(re.findall(r"(?:OUI|YES) \d{6}", text))
                 if code or seen != "direct" or re.search(r"\b\d{8}\b", text):
-                    told[code.group(0) if code else text] += 1
+                    told[code or text] += 1
             twice = [what for what, times in told.items() if times > 1]
             expect(not twice, f"{person.name} was told the same more than once: {twice[:1]}")
 

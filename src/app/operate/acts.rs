@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::account;
+use super::super::apply;
 use super::super::changes::{self, Change};
 use super::super::desk::Desk;
 use super::super::task::Task;
@@ -28,9 +29,12 @@ pub(in crate::app) async fn act(desk: &mut Desk<'_>, by: &Operator, act: &Act) -
         Act::ReleaseOrder { order } => release_order(desk, by, order).await,
         Act::ResolvePayment { order, payment, outcome, note } => resolve_payment(desk, by, order, *payment, *outcome, note).await,
         Act::CloseCall { call, note } => close_call(desk, by, call, note).await,
+        Act::Answer { call, text } => super::talk::answer(desk, by, call, text).await,
         Act::HoldPayee { payee, note } => hold_payee(desk, by, payee, note).await,
         Act::ReleasePayee { payee, note } => release_payee(desk, by, payee, note).await,
         Act::ReleasePerson { person, note } => release_person(desk, by, person, note).await,
+        Act::AcceptApplication { application, slug, proof } => apply::accept(desk, by, application, slug, proof).await,
+        Act::RefuseApplication { application, note } => apply::refuse(desk, by, application, note).await,
         Act::Approve { change } => approve(desk, by, change).await,
     }
 }
@@ -43,6 +47,9 @@ fn note(act: &Act) -> Option<&str> {
         | Act::HoldPayee { note, .. }
         | Act::ReleasePayee { note, .. }
         | Act::ReleasePerson { note, .. } => Some(note),
+        Act::Answer { text, .. } => Some(text),
+        Act::AcceptApplication { proof, .. } => Some(proof),
+        Act::RefuseApplication { note, .. } => Some(note),
         Act::ReleaseOrder { .. } | Act::Approve { .. } => None,
     }
 }

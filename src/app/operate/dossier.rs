@@ -154,7 +154,7 @@ fn about_order(state: &OrderState) -> String {
         | OrderState::AwaitingPayee { until }
         | OrderState::AwaitingConfirmation { until, wrong_answers: 0, .. } => format!("until {until}"),
         OrderState::AwaitingConfirmation { until, wrong_answers, .. } => format!("until {until}, {wrong_answers} wrong codes"),
-        OrderState::Held { why, since, until } => {
+        OrderState::Held { why, since, until, .. } => {
             let why = match why {
                 Hold::LookAlike { of } => format!("looks like order {of}"),
                 Hold::Screening { finding } => format!("screening: {finding}"),
@@ -171,6 +171,7 @@ fn about_order(state: &OrderState) -> String {
                 CancelledBy::Edit => "an edit of the post",
                 CancelledBy::Deletion => "the deletion of the post",
                 CancelledBy::Unlinked => "the end of the payer's link",
+                CancelledBy::Stopped => "the payer's stop",
             };
             format!("at {at} by {by}")
         }

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::App;
+use super::super::apply;
 use super::super::changes::Change;
 use super::super::task::Task;
 use crate::clock::Timestamp;
 use crate::ids::PersonId;
 use crate::order::{Effect, Hold, Order, OrderState, PaymentState};
+use crate::people::application::Application;
 use crate::store::StoreError;
 use crate::store::operators::{ChangeRow, OpenCall, PayeeRow};
 
@@ -31,6 +33,8 @@ pub enum MatterKind {
     LockedPerson,
     /// Something about the connection to a bank: a certificate that runs out, a file that was put aside.
     Bank,
+    /// Somebody wants to be a payee.
+    Application,
 }
 
 impl MatterKind {
@@ -45,6 +49,7 @@ impl MatterKind {
             MatterKind::Change => "proposed change",
             MatterKind::LockedPerson => "locked person",
             MatterKind::Bank => "bank",
+            MatterKind::Application => "application",
         }
     }
 }
@@ -100,16 +105,22 @@ pub(super) async fn list(app: &App) -> Result<Vec<Matter>, StoreError> {
             can: Vec::new(),
         }));
     }
+    matters.extend(apply::open(app, MOST).await?.iter().map(of_application));
     Ok(matters)
 }
 
 fn of_call(call: &OpenCall) -> Matter {
     let (payment, what) = match serde_json::from_str(&call.data) {
         Ok(Task::Order { effect: Effect::CallOperator { payment, what } }) => (payment, what),
+        Ok(Task::HandOver { platform, handle, .. }) => (None, format!("{handle} on {platform} wants to talk to a person")),
         _ => (None, "a call that cannot be read".to_owned()),
     };
     let order = call.order.as_ref().map(ToString::to_string);
     let mut can: Vec<String> = order.iter().map(|order| format!("show {order}")).collect();
+    if matches!(serde_json::from_str(&call.data), Ok(Task::HandOver { .. })) {
+        can.push(format!("show call:{}", call.id));
+        can.push(format!("answer call:{} --text …", call.id));
+    }
     can.push(format!("resolve call:{} --note …", call.id));
     Matter { kind: MatterKind::Call, id: format!("call:{}", call.id), order, payment, since: Some(call.since), what, can }
 }
@@ -135,7 +146,7 @@ fn of_payments(order: &Order) -> Vec<Matter> {
 }
 
 fn of_held(order: &Order) -> Option<Matter> {
-    let OrderState::Held { why, since, until } = &order.state else { return None };
+    let OrderState::Held { why, since, until, .. } = &order.state else { return None };
     let reason = match why {
         Hold::LookAlike { of } => format!("it looks like order {of}, whose outcome is not known"),
         Hold::Screening { finding } => format!("screening: {finding}"),
@@ -160,6 +171,23 @@ fn of_person(person: &PersonId, since: Timestamp) -> Matter {
     let what = "they said that something was not theirs; nothing is taken from their account".to_owned();
     let can = vec![format!("release {id} --note …")];
     Matter { kind: MatterKind::LockedPerson, id, order: None, payment: None, since: Some(since), what, can }
+}
+
+fn of_application((application, doubts): &(Application, Vec<String>)) -> Matter {
+    let Application { id, legal_name, class, registry_number, iban, platform, handle, contact, language, .. } = application;
+    let number = registry_number.as_ref().map(|number| format!(", {number}")).unwrap_or_default();
+    let mut what = format!(
+        "{legal_name} ({}{number}) wants to be paid into {} as {handle} on {platform}; reached at {contact}, in {language}",
+        class.as_str(),
+        iban.printed()
+    );
+    for doubt in doubts {
+        what.push_str("\nbeware: ");
+        what.push_str(doubt);
+    }
+    let can = vec![format!("accept {id} --slug … --proof …"), format!("refuse {id} --note …")];
+    let (kind, since) = (MatterKind::Application, Some(application.submitted_at));
+    Matter { kind, id: id.to_string(), order: None, payment: None, since, what, can }
 }
 
 fn of_change(row: &ChangeRow) -> Result<Matter, StoreError> {

@@ -13,6 +13,7 @@ mod acts;
 mod dossier;
 mod matters;
 mod recall;
+mod talk;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,13 +25,14 @@ use super::App;
 use super::ledger::{Answer, Ledger, LedgerError, Work};
 use super::reconcile::{self, Reconciliation};
 use crate::crash::crash_point;
-use crate::ids::{ChangeId, EffectId, OrderId, PersonId};
+use crate::ids::{ApplicationId, ChangeId, EffectId, OrderId, PersonId};
 use crate::order::Resolution;
 use crate::store::StoreError;
 
 pub(super) use acts::act;
 pub use dossier::{Dossier, EffectLine, HistoryLine, PaymentLine, ReservationLine};
 pub use matters::{Matter, MatterKind};
+pub use talk::{Talk, TalkLine};
 
 /// The longest name.
 const LONGEST_NAME: usize = 40;
@@ -119,6 +121,13 @@ pub enum Act {
         /// What was found.
         note: String,
     },
+    /// Answer somebody who asked for a person.
+    Answer {
+        /// The call they made.
+        call: EffectId,
+        /// The words.
+        text: String,
+    },
     /// Let nothing more go to a payee.
     HoldPayee {
         /// The directory's name for it.
@@ -140,6 +149,22 @@ pub enum Act {
         /// What was found.
         note: String,
     },
+    /// Accept an application, having seen what proves the account; a second operator approves the change that it becomes.
+    AcceptApplication {
+        /// Which.
+        application: ApplicationId,
+        /// The directory's name for the payee.
+        slug: String,
+        /// The document.
+        proof: String,
+    },
+    /// Refuse an application.
+    RefuseApplication {
+        /// Which.
+        application: ApplicationId,
+        /// Why.
+        note: String,
+    },
     /// Approve a change; with the second operator it takes effect.
     Approve {
         /// Which.
@@ -153,9 +178,12 @@ impl Act {
         match self {
             Act::HoldOrder { order, .. } | Act::ReleaseOrder { order } | Act::ResolvePayment { order, .. } => Some(order),
             Act::CloseCall { .. }
+            | Act::Answer { .. }
             | Act::HoldPayee { .. }
             | Act::ReleasePayee { .. }
             | Act::ReleasePerson { .. }
+            | Act::AcceptApplication { .. }
+            | Act::RefuseApplication { .. }
             | Act::Approve { .. } => None,
         }
     }
@@ -171,6 +199,11 @@ pub enum Request {
     Show {
         /// Which.
         order: OrderId,
+    },
+    /// What has somebody who asked for a person written?
+    ShowTalk {
+        /// The call they made.
+        call: EffectId,
     },
     /// Compare the banks' entries with ours now, whenever it was done last.
     Reconcile,
@@ -205,6 +238,8 @@ pub enum Response {
     Matters(Vec<Matter>),
     /// What is known.
     Dossier(Box<Dossier>),
+    /// What was written.
+    Talk(Box<Talk>),
     /// What the comparison came to.
     Reconciled(Reconciliation),
     /// It is done: one sentence.
@@ -240,6 +275,10 @@ pub async fn perform(app: &App, ledger: &Ledger, office: &Office, request: Reque
         Request::Show { order } => Ok(match dossier::show(app, &order).await? {
             Some(dossier) => Response::Dossier(Box::new(dossier)),
             None => Response::Refused(format!("there is no order {order}")),
+        }),
+        Request::ShowTalk { call } => Ok(match talk::show(app, &call).await? {
+            Some(talk) => Response::Talk(Box::new(talk)),
+            None => Response::Refused(format!("call {call} is not of somebody who wants to talk")),
         }),
         Request::Reconcile => {
             let everything = reconcile::Schedule { account_every: std::time::Duration::ZERO, ..office.reconciling.clone() };

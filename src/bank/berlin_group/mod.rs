@@ -29,14 +29,13 @@ use serde::Deserialize;
 use url::Url;
 
 use self::call::{Answer, Call, Caller, NoAnswer};
-pub use self::reading::Balance;
 use self::v1_3::{AccountReference, Amount, PaymentInitiation, header, path};
 pub use super::Cancellation;
 use super::certificate::Certificate;
 use super::oauth::ClientCredentials;
 use super::{
-    Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, DebtorAccount, Entry, PaymentInstruction, PaymentQuery,
-    Standing, Submission, TryAgain, sepa,
+    Balance, Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, DebtorAccount, Entry, PaymentInstruction,
+    PaymentQuery, Standing, Submission, TryAgain, sepa,
 };
 use crate::clock::Clock;
 use crate::crash::crash_point;
@@ -362,5 +361,9 @@ impl Bank for BerlinGroup {
     async fn warnings(&self) -> Vec<String> {
         let now = self.clock.now();
         self.certificates.iter().filter_map(|certificate| certificate.warning(now)).collect()
+    }
+
+    async fn balance(&self, account: &DebtorAccount) -> Result<Option<Balance>, TryAgain> {
+        self.read_balance(account).await.map(Some)
     }
 }

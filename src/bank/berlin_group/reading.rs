@@ -11,7 +11,7 @@ use super::call::{Answer, Call, NoAnswer};
 use super::v1_3::{self, Transaction, header, path};
 use super::{BerlinGroup, verdict};
 use crate::bank::{
-    BankStatus, ConsentRequest, ConsentStanding, ConsentedAccount, DebtorAccount, Entry, PaymentQuery, Standing, TryAgain,
+    Balance, BankStatus, ConsentRequest, ConsentStanding, ConsentedAccount, DebtorAccount, Entry, PaymentQuery, Standing, TryAgain,
 };
 use crate::iban::Iban;
 use crate::money::Money;
@@ -32,15 +32,6 @@ pub(super) fn readable<T: DeserializeOwned>(attempt: Result<Answer, NoAnswer>) -
 
 fn later(why: &str) -> TryAgain {
     TryAgain::Later { after: None, why: why.to_owned() }
-}
-
-/// The account's numbers at the bank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Balance {
-    /// What is booked, where the bank tells.
-    pub booked: Option<Money>,
-    /// What can be spent, where the bank tells.
-    pub available: Option<Money>,
 }
 
 /// What is looked for in a statement.
@@ -84,8 +75,9 @@ impl BerlinGroup {
     /// The accounts that a consent covers, those with an IBAN and a currency we know.
     async fn accounts(&self, consent_id: &str) -> Result<Vec<ConsentedAccount>, TryAgain> {
         let account = |details: v1_3::AccountDetails| {
-            let name = details.owner_name.or(details.display_name).or(details.name);
-            Some(ConsentedAccount { iban: details.iban?.parse().ok()?, name, currency: details.currency.parse().ok()? })
+            let holder = details.owner_name;
+            let name = holder.clone().or(details.display_name).or(details.name);
+            Some(ConsentedAccount { iban: details.iban?.parse().ok()?, name, holder, currency: details.currency.parse().ok()? })
         };
         Ok(self.account_list(consent_id).await?.into_iter().filter_map(account).collect())
     }
@@ -97,7 +89,7 @@ impl BerlinGroup {
     }
 
     /// What an account holds.
-    pub async fn balance(&self, account: &DebtorAccount) -> Result<Balance, TryAgain> {
+    pub(super) async fn read_balance(&self, account: &DebtorAccount) -> Result<Balance, TryAgain> {
         let (consent, resource) = self.reach(account).await?;
         let call = Call::get(self.url(&path::balances(&resource))).with(header::CONSENT, consent);
         let list: v1_3::BalanceList = readable(self.make(call).await)?;

@@ -15,8 +15,8 @@ use super::{
     Phase, Product, Reason, Refusal, ReturnTo, Right, Scope, Status, Wanted,
 };
 use crate::bank::{
-    Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, ConsentedAccount, DebtorAccount, Entry, PaymentInstruction,
-    PaymentQuery, Standing, Submission, TryAgain, sepa,
+    Balance, Bank, BankStatus, Capabilities, ConsentRequest, ConsentStanding, ConsentedAccount, DebtorAccount, Entry,
+    PaymentInstruction, PaymentQuery, Standing, Submission, TryAgain, sepa,
 };
 use crate::clock::later;
 use crate::ids::BankName;
@@ -164,7 +164,7 @@ impl FakeConnection {
     }
 
     fn payment_by_entry(&self, query: &PaymentQuery) -> Result<Standing, TryAgain> {
-        self.permitted(&query.debtor)?;
+        self.permitted(&query.debtor, Right::Transactions)?;
         let from = query.submitted_at.to_zoned(TimeZone::UTC).date();
         let days = Days { from: Some(from.yesterday().unwrap_or(from)), to: None };
         let (entries, _) = self.bank.entries(&query.debtor.iban, days, 0, usize::MAX).map_err(again)?;
@@ -185,11 +185,11 @@ impl FakeConnection {
     }
 
     /// The payer's consent to read the account's entries.
-    fn permitted(&self, account: &DebtorAccount) -> Result<(), TryAgain> {
+    fn permitted(&self, account: &DebtorAccount, right: Right) -> Result<(), TryAgain> {
         let refused = |why: &str| TryAgain::Credentials { why: why.to_owned() };
         let id = account.consent.as_ref().ok_or_else(|| refused("the payer has given no consent to read the account"))?;
         let consent = self.bank.consent(&ConsentId(id.clone())).map_err(|_| refused("CONSENT_UNKNOWN"))?;
-        let allowed = consent.allows(&account.iban, Right::Transactions);
+        let allowed = consent.allows(&account.iban, right);
         if allowed { Ok(()) } else { Err(refused("the payer's consent does not cover the account")) }
     }
 
@@ -218,14 +218,25 @@ impl FakeConnection {
         let given = consent.grant.iter().flat_map(|grant| &grant.rights);
         let account = |iban| {
             let view = self.bank.account(iban).map_err(again)?;
-            Ok(ConsentedAccount { iban: view.account.iban, name: Some(view.account.name), currency: super::CURRENCY })
+            Ok(ConsentedAccount {
+                iban: view.account.iban,
+                name: Some(view.account.name.clone()),
+                holder: Some(view.account.name),
+                currency: super::CURRENCY,
+            })
         };
         let accounts = given.map(|(iban, _)| account(iban)).collect::<Result<_, TryAgain>>()?;
         Ok(ConsentStanding::Valid { accounts })
     }
 
+    fn balance_now(&self, account: &DebtorAccount) -> Result<Balance, TryAgain> {
+        self.permitted(account, Right::Balances)?;
+        let balances = self.bank.account(&account.iban).map_err(again)?.balances;
+        Ok(Balance { booked: Some(balances.booked), available: Some(balances.available) })
+    }
+
     fn entries_now(&self, account: &DebtorAccount, from: Date, to: Date) -> Result<Vec<Entry>, TryAgain> {
-        self.permitted(account)?;
+        self.permitted(account, Right::Transactions)?;
         let days = Days { from: Some(from), to: Some(to) };
         let (entries, _) = self.bank.entries(&account.iban, days, 0, usize::MAX).map_err(again)?;
         let entry = |entry: super::Entry| Entry {
@@ -305,5 +316,9 @@ impl Bank for FakeConnection {
 
     async fn consent(&self, consent_id: &str) -> Result<ConsentStanding, TryAgain> {
         self.question(Operation::Accounts, |_| self.consent_standing(consent_id))
+    }
+
+    async fn balance(&self, account: &DebtorAccount) -> Result<Option<Balance>, TryAgain> {
+        self.question(Operation::Accounts, |_| self.balance_now(account)).map(Some)
     }
 }

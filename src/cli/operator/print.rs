@@ -3,7 +3,7 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use crate::app::operate::{Dossier, HistoryLine, Matter};
+use crate::app::operate::{Dossier, HistoryLine, Matter, Talk};
 use crate::app::reconcile::{BankPart, DaySum, Reconciliation};
 use crate::clock::Timestamp;
 
@@ -87,6 +87,26 @@ pub(super) fn dossier(dossier: &Dossier) -> String {
         let free = reserved.released_at.map(|at| format!(", free again {}", moment(at))).unwrap_or_default();
         let at = moment(reserved.reserved_at);
         text.push_str(&format!("\nreserved  {} minor units for {}, {at}{free}", reserved.amount_minor, reserved.key));
+    }
+    text
+}
+
+/// What somebody who asked for a person has written, and what they were answered.
+pub(super) fn talk(talk: &Talk) -> String {
+    let Talk { call, is_closed, person, from, lines, orders } = talk;
+    let stands = if *is_closed { "closed" } else { "open" };
+    let from = from.as_ref().map(|from| format!("\nfrom      {from}")).unwrap_or_default();
+    let mut text = format!("call      {call}, {stands}\nperson    {person}{from}");
+    for order in orders {
+        text.push_str(&format!("\norder     {order}"));
+    }
+    let mut said = table(&["when", "who", "wrote"]);
+    for line in lines {
+        let who = line.operator.clone().unwrap_or_else(|| "the person".to_owned());
+        said.add_row([moment(line.at), who, line.said.clone()]);
+    }
+    if !lines.is_empty() {
+        text.push_str(&format!("\n\n{said}"));
     }
     text
 }

@@ -64,7 +64,7 @@ impl Beginners {
         Beginners(RateLimiter::keyed(Quota::per_minute(per_minute)))
     }
 
-    pub(super) fn admit(&self, address: IpAddr) -> Result<(), Failure> {
+    pub(crate) fn admit(&self, address: IpAddr) -> Result<(), Failure> {
         if self.0.len() > REMEMBERED {
             self.0.retain_recent();
         }

@@ -268,7 +268,7 @@ async fn balances_are_read_with_the_consent() {
     let town = TestBank::start().await;
     let bank = adapter(&town.running.public_url, town.clock.clone());
     let account = DebtorAccount { iban: town.alice.iban.clone(), consent: Some(town.consent().await) };
-    let balance = bank.balance(&account).await.unwrap();
+    let balance = bank.balance(&account).await.unwrap().unwrap();
     assert_eq!((balance.booked.unwrap().minor, balance.available.unwrap().minor), (100_000, 100_000));
 }
 

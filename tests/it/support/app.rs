@@ -179,6 +179,24 @@ impl TestApp {
         }
     }
 
+    /// A number that a question to the database itself comes to.
+    pub(crate) async fn finds(&self, question: &str) -> i64 {
+        use sqlx::{Connection as _, Row as _};
+        let question = sqlx::AssertSqlSafe(question.to_owned());
+        match self.location() {
+            Location::Sqlite(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+                let mut hand = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query(question).fetch_one(&mut hand).await.unwrap().get(0)
+            }
+            Location::Postgres(url) => {
+                let mut hand = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::query(question).fetch_one(&mut hand).await.unwrap().get(0)
+            }
+            Location::Memory => panic!("nobody reaches a database in memory"),
+        }
+    }
+
     /// Lets operators in, as a start of the service does.
     pub(crate) fn serves_operators(&self) {
         self.serving.as_ref().unwrap().serve_operators(obole::app::operate::Office::default());
