@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeArgs;
@@ -98,28 +98,6 @@ struct PartArgs {
     /// Where it listens; 8081 for the town, 8082 for the bank
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-}
-
-/// What the sandbox bank speaks.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum BankApi {
-    /// Berlin Group NextGenPSD2 1.3
-    BerlinGroup,
-    /// ISO 20022 files in a directory; the page for mandates is at `/mandate`
-    Files,
-}
-
-/// The sandbox bank and its interface.
-#[derive(Debug, Clone, Args)]
-struct BankArgs {
-    #[command(flatten)]
-    part: PartArgs,
-    /// What it speaks
-    #[arg(long, value_enum, default_value = "berlin-group")]
-    api: BankApi,
-    /// With `--api files`: the directory that Obole hands files over in; made if missing
-    #[arg(long, value_name = "DIR", default_value = "obole-sandbox/files")]
-    directory: PathBuf,
 }
 
 pub(super) async fn command(command: SandboxCommand, log: &LogArgs) -> ExitCode {

@@ -232,6 +232,17 @@ impl Tx {
                 "DELETE FROM hints WHERE EXISTS (SELECT 1 FROM links AS l
                    WHERE l.person_id = $1 AND l.platform = hints.platform AND l.account = hints.account)"
             ),
+            sql!(
+                "DELETE FROM wrong_codes WHERE EXISTS (SELECT 1 FROM links AS l
+                   WHERE l.person_id = $1 AND l.platform = wrong_codes.platform AND l.account = wrong_codes.account)"
+            ),
+            sql!(
+                "DELETE FROM holders WHERE EXISTS (SELECT 1 FROM bank_accounts AS b
+                   WHERE b.person_id = $1 AND b.bank = holders.bank AND b.iban = holders.iban)"
+            ),
+            sql!("DELETE FROM hand_over_lines WHERE call_id IN (SELECT call_id FROM hand_overs WHERE person_id = $1)"),
+            sql!("DELETE FROM hand_overs WHERE person_id = $1"),
+            sql!("DELETE FROM offered_sets WHERE person_id = $1"),
             sql!("DELETE FROM passkeys WHERE person_id = $1"),
             sql!("DELETE FROM sessions WHERE person_id = $1"),
             sql!("DELETE FROM ceremonies WHERE person_id = $1"),
@@ -241,7 +252,7 @@ impl Tx {
         ] {
             self.run(statement, args![person.as_str()]).await?;
         }
-        let forgotten = sql!("UPDATE people SET safe_phrase = '', locked_at = NULL, erased_at = $2 WHERE id = $1");
+        let forgotten = sql!("UPDATE people SET safe_phrase = '', locked_at = NULL, paused_at = NULL, erased_at = $2 WHERE id = $1");
         self.run(forgotten, args![person.as_str(), now.as_microsecond()]).await?;
         Ok(())
     }

@@ -335,6 +335,7 @@ impl Bank for IsoFiles {
                 let account = |account: fact::MandatedAccount| ConsentedAccount {
                     iban: account.iban,
                     name: Some(account.name),
+                    holder: None,
                     currency: Currency::EUR,
                 };
                 ConsentStanding::Valid { accounts: accounts.into_iter().map(account).collect() }

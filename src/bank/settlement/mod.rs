@@ -319,6 +319,7 @@ impl Bank for SettlementApi {
             Some(ConsentedAccount {
                 iban: account.iban.parse().ok()?,
                 name: account.name,
+                holder: None,
                 currency: account.currency.parse().ok()?,
             })
         };
