@@ -33,6 +33,7 @@ pub mod operate;
 mod quarantine;
 pub mod reconcile;
 mod settle;
+mod standing;
 pub mod task;
 pub mod timekeeping;
 pub mod view;

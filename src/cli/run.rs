@@ -27,6 +27,7 @@ use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
 use crate::platform::bluesky::Bluesky;
 use crate::platform::webhook::Webhook;
+use crate::platform::x::X;
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::serve::Serving;
 use crate::store::{Ground, Location, Store};
@@ -187,6 +188,7 @@ async fn connect_platforms(config: &Config) -> anyhow::Result<Vec<Arc<dyn Platfo
 
 pub(super) async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> anyhow::Result<Arc<dyn Platform>> {
     match section {
+        PlatformSection::X(config) => Ok(Arc::new(X::connect(config.clone(), name.clone()).await?)),
         PlatformSection::Webhook(config) => {
             Ok(Arc::new(Webhook::new(config.clone(), name.clone()).map_err(|why| anyhow::anyhow!(why))?))
         }
