@@ -153,7 +153,8 @@ pub(super) async fn take_in(desk: &mut Desk<'_>, name: &PlatformName, batch: &Ba
                 continue;
             }
             PlatformEvent::Missed { from, until } => {
-                let what = format!("the posts of {name} from {from} until {until} cannot be read any more; orders in them were not seen");
+                let what =
+                    format!("the posts of {name} from {from} until {until} cannot be read any more; orders in them were not seen");
                 let effect = Effect::CallOperator { payment: None, what };
                 desk.queue(OPERATOR_LANE.to_owned(), None, &Task::Order { effect }, 1, desk.now);
                 continue;

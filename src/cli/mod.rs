@@ -9,6 +9,7 @@ mod input;
 mod language;
 mod operator;
 mod parse;
+mod platform;
 mod reading;
 mod replay;
 mod run;
@@ -55,6 +56,8 @@ enum Word {
     Operator(operator::OperatorArgs),
     /// Verify every order, sum and audit chain of a database, and change nothing
     Audit(audit::AuditArgs),
+    /// Try out a configured platform, and say what is wrong
+    Platform(platform::PlatformArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Show the words of the order language; check and try a language file
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
+            Some(Word::Platform(args)) => platform::platform(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(&args),
             Some(Word::Language(args)) => language::language(&args),
             Some(Word::Bench(args)) => bench::bench(args, &line.log).await,

@@ -84,7 +84,8 @@ fn mastodon(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Masto
 }
 
 fn bluesky(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<BlueskyConfig> {
-    let service = reader.or(section, "service", Form::Text, Url::parse("https://bsky.social").ok(), |text| web_address(text).map(Some));
+    let service =
+        reader.or(section, "service", Form::Text, Url::parse("https://bsky.social").ok(), |text| web_address(text).map(Some));
     let identifier = reader.required(section, "identifier", Form::Text, handle);
     let app_password = required_secret(reader, section, "app_password", "app_password_file");
     let jetstreams = reader.optional(section, "jetstreams", Form::Text, |text| {
@@ -127,7 +128,7 @@ fn x(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<XConfig> {
     let dm_poll = reader.optional(section, "dm_poll_seconds", Form::Whole, seconds);
     let mut config = XConfig::new(bearer_token?, (consumer_key?, consumer_secret?), (access_token?, access_token_secret?));
     if let Some((api_url, _)) = api_url? {
-        config.api_url = api_url.as_str().to_owned();
+        config.api_url = api_url.as_str().trim_end_matches('/').to_owned();
     }
     let send_windows = send_windows?;
     if !send_windows.is_empty() {

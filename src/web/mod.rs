@@ -13,6 +13,7 @@
 //! | `GET /c/{tag}`, `…/events` | a campaign |
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
+//! | `GET /platforms` | how each platform's connection fares, for this machine only |
 //! | `/platforms/{name}` | where a platform that pushes its events calls, see [`crate::platform::inbound`] |
 //! | `GET /livez`, `/readyz` | for whoever watches the process |
 
@@ -132,6 +133,7 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route("/c/{tag}/events", get(campaign::events))
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
+        .route("/platforms", get(inbound::show_health))
         .route("/platforms/{name}", get(inbound::answer_challenge).post(inbound::take_call))
         .route("/livez", get(front::livez))
         .route("/readyz", get(front::readyz))

@@ -1,5 +1,6 @@
 //! The Mastodon adapter against an instance that plays recorded answers.
 
+mod check;
 mod corpus;
 mod instance;
 mod listening;

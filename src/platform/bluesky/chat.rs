@@ -408,8 +408,7 @@ mod tests {
     #[test]
     fn each_refusal_is_of_its_kind() {
         let of = |code, error, message| refused_before_sending(failure(code, error, message));
-        let is_closed =
-            |error: SendError, wanted| matches!(error, SendError::NoChannel { closed, .. } if closed == wanted);
+        let is_closed = |error: SendError, wanted| matches!(error, SendError::NoChannel { closed, .. } if closed == wanted);
         assert!(is_closed(of(400, "NotFollowedBySender", ""), Closed::NotFollowed));
         assert!(is_closed(of(400, "MessagesDisabled", ""), Closed::Disabled));
         let sentence = "recipient requires incoming messages to come from someone they follow";

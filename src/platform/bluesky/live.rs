@@ -233,8 +233,7 @@ impl Platform for Bluesky {
     }
 
     async fn examine(&self) -> Vec<Finding> {
-        let mut findings =
-            vec![Finding::good("credentials", format!("signed in as @{} ({})", self.bot.handle, self.bot.id))];
+        let mut findings = vec![Finding::good("credentials", format!("signed in as @{} ({})", self.bot.handle, self.bot.id))];
         findings.push(match self.chat().try_out().await {
             Ok(()) => Finding::good("private messages", "the chat answers"),
             Err(failure) if is_about_us(&failure) => {

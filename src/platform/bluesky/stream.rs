@@ -36,8 +36,7 @@ const MAX_FRAME_BYTES: usize = 1024 * 1024;
 /// So many posts are vouched for at one time; then the stream waits.
 const QUESTIONS: usize = 64;
 /// The network's index may be behind the stream by seconds; a record that is not there is asked for again after these.
-const PAUSES: [Duration; 4] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+const PAUSES: [Duration; 4] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 /// How often the position is handed on though nothing concerned us.
 const MARK: Duration = Duration::from_secs(2);
 /// A stream whose frames are not older than this has caught up.
@@ -127,8 +126,7 @@ impl<'a> Listening<'a> {
         if heard.send(Heard { events, stream_us: Some(newest_us), chat: None }).await.is_err() {
             return Ok(());
         }
-        let reader =
-            Reader { listening: self, questions: BTreeMap::new(), asking: FuturesUnordered::new(), next: 0, newest_us };
+        let reader = Reader { listening: self, questions: BTreeMap::new(), asking: FuturesUnordered::new(), next: 0, newest_us };
         reader.read(*socket, heard).await
     }
 
@@ -154,11 +152,8 @@ impl<'a> Listening<'a> {
                 if memchr::memmem::find(body, b"CursorTooOld").is_some() {
                     return Ok(Opened::TooOld);
                 }
-                let after = crate::platform::call::wait_of(
-                    answer.status().as_u16(),
-                    answer.headers(),
-                    self.xrpc.caller().clock().now(),
-                );
+                let after =
+                    crate::platform::call::wait_of(answer.status().as_u16(), answer.headers(), self.xrpc.caller().clock().now());
                 Err(ListenError::Broken { after, why: format!("the stream answered {}", answer.status()) })
             }
             Ok(Err(error)) => Err(broken(&format!("the stream did not open: {error}"))),

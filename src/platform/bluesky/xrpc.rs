@@ -54,13 +54,7 @@ pub(super) fn is_about_us(failure: &Failure) -> bool {
 }
 
 impl Xrpc {
-    pub(super) fn new(
-        caller: Caller,
-        service: Url,
-        chat_service: String,
-        identifier: String,
-        app_password: SecretString,
-    ) -> Self {
+    pub(super) fn new(caller: Caller, service: Url, chat_service: String, identifier: String, app_password: SecretString) -> Self {
         Xrpc { caller, service, chat_service, identifier, app_password, session: Mutex::new(None) }
     }
 

@@ -22,10 +22,12 @@ pub(super) async fn examine(mastodon: &Mastodon) -> Vec<Finding> {
         Finding::doubtful("label", "the account does not say that it is automated; many instances want that of bots")
     });
     findings.push(permissions(mastodon).await);
-    findings.push(match mastodon.http.get::<Value>(&["api", "v1", "notifications"], &[("types[]", "mention"), ("limit", "1")]).await {
-        Ok(_) => Finding::good("mentions", "they may be read"),
-        Err(failure) => bad("mentions", &failure, "The token needs read:notifications and read:statuses"),
-    });
+    findings.push(
+        match mastodon.http.get::<Value>(&["api", "v1", "notifications"], &[("types[]", "mention"), ("limit", "1")]).await {
+            Ok(_) => Finding::good("mentions", "they may be read"),
+            Err(failure) => bad("mentions", &failure, "The token needs read:notifications and read:statuses"),
+        },
+    );
     findings.push(filter(mastodon).await);
     findings.push(match mastodon.listening().try_out().await {
         Ok(()) => Finding::good("stream", "it is open"),
@@ -75,7 +77,8 @@ async fn filter(mastodon: &Mastodon) -> Finding {
         Finding::good(WHAT, "none")
     } else {
         let seconds = mastodon.poll.as_secs();
-        let says = format!("the account filters {}; such mentions take up to {seconds} s. Accept them in its settings", hidden.join(", "));
+        let says =
+            format!("the account filters {}; such mentions take up to {seconds} s. Accept them in its settings", hidden.join(", "));
         Finding::doubtful(WHAT, says)
     }
 }

@@ -145,7 +145,8 @@ impl Http {
 
     /// Opens a stream at `origin`; its body is read by the caller.
     pub(super) async fn open_stream(&self, origin: &Url, path: &[&str]) -> Result<Response, Failure> {
-        let request = self.request(&self.streams, Method::GET, call::address_below(origin, path)).header(ACCEPT, "text/event-stream");
+        let request =
+            self.request(&self.streams, Method::GET, call::address_below(origin, path)).header(ACCEPT, "text/event-stream");
         let answer = tokio::time::timeout(self.request_timeout, request.send()).await;
         let response =
             answer.map_err(|_| Failure::NoAnswer("the stream did not open in time".into()))?.map_err(|e| failure_of(&e))?;

@@ -71,9 +71,7 @@ impl Secrets {
         let parts = [id.as_bytes(), timestamp.as_bytes(), body];
         // Compared in constant time.
         let fits = |secret: &SecretBox<[u8]>| {
-            claimed.iter().any(|claimed| {
-                mac(secret.expose_secret(), &parts).is_some_and(|mac| mac.verify_slice(claimed).is_ok())
-            })
+            claimed.iter().any(|claimed| mac(secret.expose_secret(), &parts).is_some_and(|mac| mac.verify_slice(claimed).is_ok()))
         };
         if self.0.iter().any(fits) { Ok(id) } else { Err("no signature is by a secret that is in use") }
     }

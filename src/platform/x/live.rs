@@ -124,7 +124,8 @@ impl X {
         let own: Own = self.api.get(As::Bot, &["2", "users", self.bot.id.as_str(), "tweets"], &query).await?;
         let is_it = |post: &&Value| {
             let references = post.get("referenced_tweets").or(post.get("referenced_posts")).and_then(Value::as_array);
-            let under = references.is_some_and(|all| all.iter().any(|one| one.get("id").and_then(Value::as_str) == Some(reply.to_post)));
+            let under =
+                references.is_some_and(|all| all.iter().any(|one| one.get("id").and_then(Value::as_str) == Some(reply.to_post)));
             let text = post.get("text").and_then(Value::as_str).unwrap_or_default();
             // What is read back begins with the handles that a reply carries.
             under && letters(&unescape(text)).ends_with(&letters(reply.text))
@@ -200,9 +201,9 @@ impl Platform for X {
             }
             Err(failure) => failure,
         };
-        let repeated = failure.refusal().is_some_and(|refusal| {
-            refusal.error == "187" || refusal.message.to_ascii_lowercase().contains("duplicate content")
-        });
+        let repeated = failure
+            .refusal()
+            .is_some_and(|refusal| refusal.error == "187" || refusal.message.to_ascii_lowercase().contains("duplicate content"));
         let definite = failure.refusal().is_some_and(|refusal| (300..500).contains(&refusal.code) && refusal.code != 408);
         if (definite && !repeated) || matches!(failure, Failure::NotReached(_)) {
             return Err(of_sending(failure));
@@ -245,7 +246,8 @@ impl Platform for X {
             for id in asked {
                 self.health.spends(prices::POST_READ);
                 // Whichever version is asked for, all of them are told, and of a deleted post none.
-                let version = found.data.iter().find(|found| found.id == *id || found.edit_history_tweet_ids.iter().any(|v| v == id));
+                let version =
+                    found.data.iter().find(|found| found.id == *id || found.edit_history_tweet_ids.iter().any(|v| v == id));
                 let native_id = (*id).to_owned();
                 match version {
                     None => events.push(PlatformEvent::Deleted { native_id }),

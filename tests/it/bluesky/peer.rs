@@ -154,7 +154,8 @@ impl Peer {
             let uri = format!("at://{did}/{POSTS}/{rkey}");
             let cid = cid(&record);
             playing.records.insert(uri.clone(), (cid.clone(), record.clone()));
-            let commit = json!({ "rev": rkey, "operation": operation, "collection": POSTS, "rkey": rkey, "record": record, "cid": cid });
+            let commit =
+                json!({ "rev": rkey, "operation": operation, "collection": POSTS, "rkey": rkey, "record": record, "cid": cid });
             frame(playing, &did, "commit", commit);
             uri
         })
@@ -351,7 +352,9 @@ fn perform(playing: &mut Playing, name: &str, input: &Value, headers: &HeaderMap
             }
         }
         "app.bsky.actor.getProfile" => match playing.people.get(&text("actor")) {
-            Some(handle) => axum::Json(json!({ "did": text("actor"), "handle": handle, "displayName": "Somebody" })).into_response(),
+            Some(handle) => {
+                axum::Json(json!({ "did": text("actor"), "handle": handle, "displayName": "Somebody" })).into_response()
+            }
             None => error(400, "InvalidRequest", "Profile not found"),
         },
         other => error(501, "MethodNotImplemented", other),
