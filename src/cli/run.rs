@@ -25,7 +25,7 @@ use crate::ids::{AccountId, BankName, PlatformName};
 use crate::order::Policy;
 use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
-use crate::platform::bluesky::Bluesky;
+use crate::platform::bluesky::{Bluesky, BlueskyConfig};
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::platform::webhook::Webhook;
 use crate::platform::x::X;
@@ -192,7 +192,10 @@ pub(super) async fn connect_platform(name: &PlatformName, section: &PlatformSect
         PlatformSection::Webhook(config) => {
             Ok(Arc::new(Webhook::new(config.clone(), name.clone()).map_err(|why| anyhow::anyhow!(why))?))
         }
-        PlatformSection::Bluesky(config) => Ok(Arc::new(Bluesky::connect(config.clone(), name.clone()).await?)),
+        PlatformSection::Bluesky(config) => {
+            let config = BlueskyConfig { may_order: crate::language::may_order, ..config.clone() };
+            Ok(Arc::new(Bluesky::connect(config, name.clone()).await?))
+        }
         PlatformSection::Mastodon(section) => {
             let base_url = section.base_url.as_str().trim_end_matches('/').to_owned();
             let mut mastodon = MastodonConfig::new(base_url, section.access_token.clone());

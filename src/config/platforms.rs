@@ -12,7 +12,7 @@ use super::sections::{MastodonSection, PlatformSection};
 use crate::ids::PlatformName;
 use crate::platform::Window;
 use crate::platform::bluesky::BlueskyConfig;
-use crate::platform::webhook::{Webhook, WebhookConfig};
+use crate::platform::webhook::WebhookConfig;
 use crate::platform::x::XConfig;
 
 /// What a connection can be.
@@ -29,7 +29,7 @@ pub(super) fn platforms(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outc
         let platform = match kind.as_ref().map_or("mastodon", |(kind, _)| kind.as_str()) {
             "bluesky" => bluesky(reader, &mut section).map(PlatformSection::Bluesky),
             "x" => x(reader, &mut section).map(PlatformSection::X),
-            "webhook" => webhook(reader, &mut section, &name).map(PlatformSection::Webhook),
+            "webhook" => webhook(reader, &mut section).map(PlatformSection::Webhook),
             // Without a kind, the keys of the one that is most common are checked, so that their mistakes are found too.
             _ => mastodon(reader, &mut section).map(PlatformSection::Mastodon),
         };
@@ -142,7 +142,7 @@ fn x(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<XConfig> {
     Ok(config)
 }
 
-fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>, name: &str) -> Outcome<WebhookConfig> {
+fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<WebhookConfig> {
     let url = reader.required(section, "url", Form::Text, web_address);
     let secret = required_secret(reader, section, "secret", "secret_file");
     let previous_secret = reader.secret(section, "previous_secret", "previous_secret_file");
@@ -161,7 +161,7 @@ fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>, name: &str) -> Ou
     set(&mut config.connect_timeout, connect_timeout?);
     set(&mut config.request_timeout, request_timeout?);
     // The shape of the secrets is the connection's own business; it says what is wrong with them.
-    if let Err(why) = Webhook::new(config.clone(), PlatformName::from(name)) {
+    if let Err(why) = config.check() {
         return Err(reader.note(&section.place, format!("cannot be used: {why}"), None));
     }
     Ok(config)

@@ -450,6 +450,7 @@ mod tests {
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The post reached me too late. If you still want to pay, post again.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Too many wrong codes. Post again if it was you; if not, somebody may be using your account: change its password.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The payee's bank account is your own.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). A code is not enough to confirm a payment here, and Obole offers no other confirmation on this platform yet.
                 "),
                 Language::Fr => insta::assert_snapshot!(texts.join("\n"), @"
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). «~eve, evil.example~» n'est pas dans l'annuaire des bénéficiaires vérifiés d'Obole.
@@ -465,6 +466,7 @@ mod tests {
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le message m'est parvenu trop tard. Si vous voulez toujours payer, publiez à nouveau.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Trop de codes faux. Publiez à nouveau si c'était vous~; sinon, quelqu'un utilise peut-être votre compte~: changez-en le mot de passe.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le compte bancaire du bénéficiaire est le vôtre.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Ici, un code ne suffit pas à confirmer un paiement, et Obole ne propose pas encore d'autre confirmation sur cette plateforme.
                 "),
             }
         }

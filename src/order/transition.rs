@@ -213,6 +213,8 @@ impl Decision {
                     self.reject(Rejection::TooManyWrongAnswers, now);
                 }
             }
+            // Asked under other rules, or by somebody who did not know where the order came from.
+            Answer::Yes if !policy.code_may_confirm() => self.reject(Rejection::StrongConfirmationNeeded, now),
             Answer::Yes => {
                 let shown = std::mem::take(digest);
                 if Some(&shown) != self.order.digest().as_ref() {

@@ -2,6 +2,7 @@
 
 mod check;
 mod corpus;
+mod faults;
 mod instance;
 mod listening;
 mod promises;

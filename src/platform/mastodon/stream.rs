@@ -29,7 +29,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, warn};
 use url::Url;
 
-use crate::clock::{Clock as _, SystemClock};
 use crate::platform::health::Health;
 use crate::platform::{Batch, Cursor, ListenError, Liveness, PlatformEvent};
 
@@ -80,7 +79,18 @@ enum End {
 impl Listening<'_> {
     /// See [`crate::platform::Platform::listen`].
     pub(super) async fn run(&self, from: Option<Cursor>, events: mpsc::Sender<Batch>) -> Result<(), ListenError> {
-        let response = self.http.open_stream(self.origin, &["api", "v1", "streaming", "user"]).await?;
+        let response = match self.http.open_stream(self.origin, &["api", "v1", "streaming", "user"]).await {
+            Ok(response) => response,
+            // Without a stream the list is still read, once for each attempt: slower, and nothing is lost.
+            Err(failure) if from.is_some() && !failure.is_about_us() => {
+                let (_, no_stream) = mpsc::channel(1);
+                return match self.hand_on(from, no_stream, &events).await? {
+                    End::ReceiverGone => Ok(()),
+                    End::StreamEnded => Err(failure.into()),
+                };
+            }
+            Err(failure) => return Err(failure.into()),
+        };
         self.health.connected();
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
         let mut handing_on = std::pin::pin!(self.hand_on(from, receiver, &events));
@@ -120,7 +130,7 @@ impl Listening<'_> {
                 Err(_) => return format!("the stream was silent for {} s", self.silence.as_secs()),
             };
             for frame in decoder.push(&bytes) {
-                self.health.hears(SystemClock.now());
+                self.health.hears(self.http.now());
                 let streamed = match frame {
                     Frame::Event { name, data } => self.read_event(&name, &data),
                     Frame::Heartbeat => None,

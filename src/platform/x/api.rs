@@ -91,7 +91,8 @@ pub(super) fn is_about_us(failure: &Failure) -> bool {
     };
     *code == 401
         || *code == 402
-        || (*code == 403 && says(&["authenticat", "client-not-enrolled", "client forbidden", "oauth1", "app", "suspended"]))
+        || (*code == 403
+            && says(&["authenticat", "client-not-enrolled", "client forbidden", "client app", "oauth1", "your account is"]))
 }
 
 /// For a call that changes nothing.
@@ -191,6 +192,7 @@ mod tests {
         assert!(refused(401, "Unauthorized"));
         assert!(refused(403, "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint."));
         assert!(!refused(403, "You cannot send messages to this user."));
+        assert!(!refused(403, "This happened because the user has been suspended."));
         assert!(!refused(404, ""));
     }
 }

@@ -3,4 +3,5 @@
 pub(crate) mod app;
 pub(crate) mod connected;
 pub(crate) mod database;
+pub(crate) mod proxy;
 pub(crate) mod stories;
