@@ -18,6 +18,7 @@ use super::enrol;
 use super::identity;
 use super::invite::{self, Outsider};
 use super::ledger::Ledger;
+use super::standing;
 use super::task::{OPERATOR_LANE, Task, hint_lane};
 use crate::clock::{Timestamp, earlier};
 use crate::crash::crash_point;
@@ -95,9 +96,18 @@ async fn listen_once(app: &App, ledger: &Ledger, platform: &dyn Platform) -> Res
         }
         Ok(())
     };
+    // Edits and deletions from while nobody listened; on the very first start there was nobody to listen for.
+    let ask_after = position.is_some().then(|| standing::ask_after(app, ledger, platform));
+    let asked = async {
+        if let Some(asking) = ask_after {
+            asking.await;
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         ended = platform.listen(position.map(Cursor), batches) => ended,
         failed = take => failed,
+        never = asked => never,
     }
 }
 

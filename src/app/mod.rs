@@ -41,6 +41,7 @@ pub mod pages;
 mod quarantine;
 pub mod reconcile;
 mod settle;
+mod standing;
 pub mod statement;
 pub mod task;
 pub mod timekeeping;
@@ -213,12 +214,12 @@ impl App {
         policy
     }
 
-    /// The rules for an order: those of its payer's bank, and those of the platform it came from. A platform that is not configured
-    /// any more vouches for nothing.
+    /// The rules for an order: those of its payer's bank, and those of the platform it came from. Where no platform is configured (an
+    /// operator's command over a database that nobody serves) nobody can answer either; the answer is judged by the rules of its own time.
     pub fn policy_of(&self, order: &crate::order::Order) -> Policy {
         let mut policy = self.policy_at(order.payer.as_ref().map(|payer| &payer.bank));
         let platform = self.platforms.get(&order.source.platform);
-        policy.source_can_be_forged = platform.is_none_or(|platform| platform.network().operator_can_forge());
+        policy.source_can_be_forged = platform.is_some_and(|platform| platform.network().operator_can_forge());
         policy
     }
 }

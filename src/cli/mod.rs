@@ -11,6 +11,7 @@ mod input;
 mod language;
 mod operator;
 mod parse;
+mod platform;
 mod reading;
 mod replay;
 mod run;
@@ -61,6 +62,8 @@ enum Word {
     Audit(audit::AuditArgs),
     /// Try a settlement backend against Obole's protocol
     Bank(bank::BankArgs),
+    /// Try out a configured platform, and say what is wrong
+    Platform(platform::PlatformArgs),
     /// Say how a text is read
     Parse(parse::ParseArgs),
     /// Show the words of the order language; check and try a language file
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
             Some(Word::Demo(args)) => demo::demo(args, &line.log).await,
             Some(Word::Run(args)) => run::run(args, &line.log).await,
             Some(Word::Replay(args)) => replay::replay(args, &line.log).await,
+            Some(Word::Platform(args)) => platform::platform(args, &line.log).await,
             Some(Word::Parse(args)) => parse::parse(&args),
             Some(Word::Language(args)) => language::language(&args),
             Some(Word::Bench(args)) => bench::bench(args, &line.log).await,

@@ -27,9 +27,10 @@ use crate::ids::{AccountId, BankName, PlatformName};
 use crate::order::Policy;
 use crate::people::screening::{NoScreening, Screening};
 use crate::platform::Platform;
-use crate::platform::bluesky::Bluesky;
+use crate::platform::bluesky::{Bluesky, BlueskyConfig};
 use crate::platform::mastodon::{Mastodon, MastodonConfig, SendWindow};
 use crate::platform::webhook::Webhook;
+use crate::platform::x::X;
 use crate::serve::Serving;
 use crate::store::{Ground, Location, Store};
 use crate::telemetry::{self, LogArgs};
@@ -191,10 +192,14 @@ async fn connect_platforms(config: &Config) -> anyhow::Result<Vec<Arc<dyn Platfo
 
 pub(super) async fn connect_platform(name: &PlatformName, section: &PlatformSection) -> anyhow::Result<Arc<dyn Platform>> {
     match section {
+        PlatformSection::X(config) => Ok(Arc::new(X::connect(config.clone(), name.clone()).await?)),
         PlatformSection::Webhook(config) => {
             Ok(Arc::new(Webhook::new(config.clone(), name.clone()).map_err(|why| anyhow::anyhow!(why))?))
         }
-        PlatformSection::Bluesky(config) => Ok(Arc::new(Bluesky::connect(config.clone(), name.clone()).await?)),
+        PlatformSection::Bluesky(config) => {
+            let config = BlueskyConfig { may_order: crate::language::may_order, ..config.clone() };
+            Ok(Arc::new(Bluesky::connect(config, name.clone()).await?))
+        }
         PlatformSection::Mastodon(section) => {
             let base_url = section.base_url.as_str().trim_end_matches('/').to_owned();
             let mut mastodon = MastodonConfig::new(base_url, section.access_token.clone());

@@ -12,10 +12,11 @@ use super::sections::{MastodonSection, PlatformSection};
 use crate::ids::PlatformName;
 use crate::platform::Window;
 use crate::platform::bluesky::BlueskyConfig;
-use crate::platform::webhook::{Webhook, WebhookConfig};
+use crate::platform::webhook::WebhookConfig;
+use crate::platform::x::XConfig;
 
 /// What a connection can be.
-const KINDS: [&str; 3] = ["mastodon", "bluesky", "webhook"];
+const KINDS: [&str; 4] = ["mastodon", "bluesky", "x", "webhook"];
 
 pub(super) fn platforms(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outcome<BTreeMap<PlatformName, PlatformSection>> {
     let named = reader.named(root, "platforms");
@@ -27,7 +28,8 @@ pub(super) fn platforms(reader: &mut Reader<'_>, root: &mut Section<'_>) -> Outc
         let kind = reader.required(&mut section, "kind", Form::Text, |kind| one_of(kind, &KINDS).map(|()| kind.to_owned()));
         let platform = match kind.as_ref().map_or("mastodon", |(kind, _)| kind.as_str()) {
             "bluesky" => bluesky(reader, &mut section).map(PlatformSection::Bluesky),
-            "webhook" => webhook(reader, &mut section, &name).map(PlatformSection::Webhook),
+            "x" => x(reader, &mut section).map(PlatformSection::X),
+            "webhook" => webhook(reader, &mut section).map(PlatformSection::Webhook),
             // Without a kind, the keys of the one that is most common are checked, so that their mistakes are found too.
             _ => mastodon(reader, &mut section).map(PlatformSection::Mastodon),
         };
@@ -111,7 +113,36 @@ fn bluesky(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<Bluesk
     Ok(config)
 }
 
-fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>, name: &str) -> Outcome<WebhookConfig> {
+fn x(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<XConfig> {
+    let bearer_token = required_secret(reader, section, "bearer_token", "bearer_token_file");
+    let consumer_key = required_secret(reader, section, "consumer_key", "consumer_key_file");
+    let consumer_secret = required_secret(reader, section, "consumer_secret", "consumer_secret_file");
+    let access_token = required_secret(reader, section, "access_token", "access_token_file");
+    let access_token_secret = required_secret(reader, section, "access_token_secret", "access_token_secret_file");
+    let api_url = reader.optional(section, "api_url", Form::Text, web_address);
+    let send_windows = windows(reader, section);
+    let connect_timeout = reader.optional(section, "connect_timeout_seconds", Form::Whole, seconds);
+    let request_timeout = reader.optional(section, "request_timeout_seconds", Form::Whole, seconds);
+    let silence = reader.optional(section, "silence_seconds", Form::Whole, seconds);
+    let poll = reader.optional(section, "poll_seconds", Form::Whole, seconds);
+    let dm_poll = reader.optional(section, "dm_poll_seconds", Form::Whole, seconds);
+    let mut config = XConfig::new(bearer_token?, (consumer_key?, consumer_secret?), (access_token?, access_token_secret?));
+    if let Some((api_url, _)) = api_url? {
+        config.api_url = api_url.as_str().trim_end_matches('/').to_owned();
+    }
+    let send_windows = send_windows?;
+    if !send_windows.is_empty() {
+        config.windows = send_windows;
+    }
+    set(&mut config.connect_timeout, connect_timeout?);
+    set(&mut config.request_timeout, request_timeout?);
+    set(&mut config.silence, silence?);
+    set(&mut config.poll, poll?);
+    set(&mut config.dm_poll, dm_poll?);
+    Ok(config)
+}
+
+fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>) -> Outcome<WebhookConfig> {
     let url = reader.required(section, "url", Form::Text, web_address);
     let secret = required_secret(reader, section, "secret", "secret_file");
     let previous_secret = reader.secret(section, "previous_secret", "previous_secret_file");
@@ -130,7 +161,7 @@ fn webhook(reader: &mut Reader<'_>, section: &mut Section<'_>, name: &str) -> Ou
     set(&mut config.connect_timeout, connect_timeout?);
     set(&mut config.request_timeout, request_timeout?);
     // The shape of the secrets is the connection's own business; it says what is wrong with them.
-    if let Err(why) = Webhook::new(config.clone(), PlatformName::from(name)) {
+    if let Err(why) = config.check() {
         return Err(reader.note(&section.place, format!("cannot be used: {why}"), None));
     }
     Ok(config)

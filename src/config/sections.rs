@@ -22,6 +22,7 @@ use crate::people::screening::SanctionsList;
 use crate::platform::Window;
 use crate::platform::bluesky::BlueskyConfig;
 use crate::platform::webhook::WebhookConfig;
+use crate::platform::x::XConfig;
 use crate::store::Location;
 
 /// A production configuration.
@@ -99,6 +100,8 @@ pub enum PlatformSection {
     Mastodon(MastodonSection),
     /// `kind = "bluesky"`.
     Bluesky(BlueskyConfig),
+    /// `kind = "x"`.
+    X(XConfig),
     /// `kind = "webhook"`.
     Webhook(WebhookConfig),
 }

@@ -384,3 +384,47 @@ fn people_get_a_drawing_and_machines_get_json() {
       help: did you mean product?
     "#);
 }
+
+#[test]
+fn the_platform_page_is_read_without_mistakes_and_names_every_key() {
+    let page = include_str!("../../docs/platforms.md");
+    let snippets: Vec<&str> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(snippets.len(), 4);
+    for snippet in snippets {
+        // Defaults are uncommented; files that this machine does not have are values instead.
+        let line = |line: &str| {
+            let line = line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line);
+            match line.split_once("_file = ") {
+                Some((key, _)) => format!("{key} = \"whsec_dHdlbnR5LWZvdXIgYnl0ZXMgb2Yga2V5\""),
+                None => line.to_owned(),
+            }
+        };
+        let text: String = snippet.lines().map(|text| line(text) + "\n").collect();
+        let (environment, document) = (environment(), DeTable::parse(&text).unwrap());
+        let mut reader = Reader::new(Path::new(""), &environment);
+        let mut root = Section::root(document.get_ref());
+        let read = platforms::platforms(&mut reader, &mut root).unwrap_or_else(|_| panic!("{:#?}\n{text}", reader.mistakes));
+        let (_, section) = read.iter().next().unwrap();
+        for (section_name, key) in &reader.asked {
+            let named =
+                snippet.contains(&format!("{key} = ")) || snippet.contains(&format!("{}_file = ", key.trim_end_matches("_file")));
+            // Told once for all platforms, or, for the oldest of them, in obole.example.toml.
+            let elsewhere = *key == "send_windows" || matches!(section, PlatformSection::Mastodon(_));
+            assert!(named || elsewhere, "docs/platforms.md does not name {section_name}.{key}");
+        }
+        let usual = platforms_of(snippet);
+        assert_eq!(format!("{read:?}"), format!("{usual:?}"), "a default in docs/platforms.md is not the default of the code");
+    }
+}
+
+/// The same with what is commented out left out, but for the secret before.
+fn platforms_of(snippet: &str) -> std::collections::BTreeMap<crate::ids::PlatformName, PlatformSection> {
+    let line = |line: &str| match line.split_once("_file = ") {
+        Some((key, _)) => format!("{} = \"whsec_dHdlbnR5LWZvdXIgYnl0ZXMgb2Yga2V5\"", key.trim_start_matches("# ")),
+        None => line.to_owned(),
+    };
+    let text: String = snippet.lines().map(|text| line(text) + "\n").collect();
+    let (environment, document) = (environment(), DeTable::parse(&text).unwrap());
+    let mut reader = Reader::new(Path::new(""), &environment);
+    platforms::platforms(&mut reader, &mut Section::root(document.get_ref())).unwrap()
+}

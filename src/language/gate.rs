@@ -29,6 +29,18 @@ pub fn would_concern(text: &str, bot: &str) -> bool {
     }) || linked(bytes, bot)
 }
 
+/// Whether a public post can be an order, whatever campaigns there are: it names the bot, or holds a verb that gives. Where a whole network's
+/// posts pass, this leaves next to nothing of those that merely hold a hash sign.
+pub fn may_order(text: &str, bot: &str) -> bool {
+    let bytes = text.as_bytes();
+    let user = bot.split_once('@').map_or(bot, |(user, _)| user);
+    memchr3_iter(b'#', b'@', FULL_WIDTH, bytes).any(|at| match sign_at(bytes, at) {
+        Some((Sign::Hash, name)) => gives(&text[name..]),
+        Some((Sign::At, name)) => starts_with(bytes, name, user),
+        None => false,
+    }) || linked(bytes, bot)
+}
+
 /// As [`would_concern`], and, where the bot is not named, it holds a verb that gives.
 pub(super) fn concerns(text: &str, context: &Context<'_>) -> bool {
     if context.channel == Channel::Dm {
@@ -113,6 +125,16 @@ mod tests {
         let npub = format!("npub1{}", "q".repeat(58));
         assert!(would_concern(&format!("gm nostr:{npub}"), &npub));
         assert!(would_concern(&format!("gm @nostr:{npub}"), &npub));
+    }
+
+    #[test]
+    fn a_hashtag_without_a_verb_that_gives_orders_nothing() {
+        for text in ["#donner 10€ #telethon", "＃give 5€", "#GIVE", "@obole.example hi", "x #chat #donner"] {
+            assert!(may_order(text, "obole.example"), "{text}");
+        }
+        for text in ["#caturday", "#pay 5€ @bob", "10 # donner", "@bob #monday"] {
+            assert!(!may_order(text, "obole.example"), "{text}");
+        }
     }
 
     #[test]

@@ -54,7 +54,7 @@ use std::collections::HashMap;
 pub use characters::fold;
 pub use command::{Addressed, CancelCommand, Command, Flag, Kind, PaymentCommand, Recipient, RecipientRule, Split, Verb, VerbKind};
 pub use error::{Code, Rejection};
-pub use gate::would_concern;
+pub use gate::{may_order, would_concern};
 pub use replies::{Action, Reply};
 pub use span::Span;
 pub use vocabulary::{

@@ -534,6 +534,7 @@ mod tests {
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The post reached me too late. If you still want to pay, post again.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Too many wrong codes. Post again if it was you; if not, somebody may be using your account: change its password.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). The payee's bank account is your own.
+                Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). On this platform a code is not enough to confirm a payment, and you have no passkey.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). Above €30.00 a code is not enough, and your passkey is too new: it may confirm that from 2026-03-01 14:22 UTC on.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). It is above the €30.00 that you allow yourself in one order.
                 Refused, nothing was paid: €10.00 to Croix-Rouge française (croixrouge). You said that an order was not yours. Until a person has looked at it, nothing is paid from your account.
@@ -555,6 +556,7 @@ mod tests {
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le message m'est parvenu trop tard. Si vous voulez toujours payer, publiez à nouveau.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Trop de codes faux. Publiez à nouveau si c'était vous~; sinon, quelqu'un utilise peut-être votre compte~: changez-en le mot de passe.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Le compte bancaire du bénéficiaire est le vôtre.
+                Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Sur cette plateforme, un code ne suffit pas à confirmer un paiement, et vous n'avez pas de clé d'accès.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Au-dessus de 30,00~€, un code ne suffit pas, et votre clé d'accès est trop récente~: elle le pourra à partir du 2026-03-01 14:22 UTC.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). C'est plus que les 30,00~€ que vous vous accordez par ordre.
                 Refusé, rien n'a été payé~: 10,00~€ à Croix-Rouge française (croixrouge). Vous avez dit qu'un ordre n'était pas de vous. Tant qu'une personne ne l'a pas vérifié, rien n'est payé de votre compte.

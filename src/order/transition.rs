@@ -256,6 +256,8 @@ impl Decision {
                 }
             }
             Answer::Yes if *by == Means::Passkey => return false,
+            // Asked under other rules, or by somebody who did not know where the order came from.
+            Answer::Yes if policy.source_can_be_forged => self.reject(Rejection::StrongConfirmationNeeded, now),
             Answer::Yes | Answer::StrongYes => {
                 let shown = std::mem::take(digest);
                 if Some(&shown) != self.order.digest().as_ref() {

@@ -277,6 +277,16 @@ impl Tx {
         self.rows(statement, args![platform.as_str(), author.as_str()]).await?.iter().map(|row| row.parsed("id")).collect()
     }
 
+    /// The platform's names of the public posts whose orders nobody has confirmed yet, newest first.
+    pub(crate) async fn posts_of_open_orders(&mut self, platform: &PlatformName, at_most: i64) -> Result<Vec<String>, StoreError> {
+        let statement = sql!(
+            "SELECT p.native_id FROM orders AS o JOIN posts AS p ON p.order_id = o.id
+             WHERE o.platform = $1 AND o.state IN ('awaiting_payer', 'awaiting_payee', 'awaiting_confirmation', 'held')
+               AND p.platform = $1 AND p.channel = 'post' ORDER BY o.created_at DESC, o.id LIMIT $2"
+        );
+        self.rows(statement, args![platform.as_str(), at_most]).await?.iter().map(|row| row.text("native_id")).collect()
+    }
+
     /// How many orders of each of these payers wait before confirmation.
     pub(crate) async fn open_orders(&mut self, payers: &[&PersonId]) -> Result<Vec<(PersonId, i64)>, StoreError> {
         if payers.is_empty() {

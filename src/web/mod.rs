@@ -17,6 +17,7 @@
 //! | `/payees/apply` | an organisation applies to be paid |
 //! | `GET /language` | the order language: how to write an order, every word, every near miss |
 //! | `/try-the-language` | what would be read in a text |
+//! | `GET /platforms` | how each platform's connection fares, for this machine only |
 //! | `/platforms/{name}` | where a platform that pushes its events calls, see [`crate::platform::inbound`] |
 //! | `GET /settlement`, `…/openapi.json` | how a bank connects: the Obole Settlement API |
 //! | `POST /settlement/events/{name}` | a bank's webhooks, see [`BankWebhook`] |
@@ -197,6 +198,7 @@ fn around(state: Arc<Web>, front: Router) -> Router {
         .route(apply::PATH, get(apply::show).post(apply::hand_in))
         .route("/language", get(language::guide::show))
         .route(language::trial::PATH, get(language::trial::show).post(language::trial::read))
+        .route("/platforms", get(inbound::show_health))
         .route("/platforms/{name}", get(inbound::answer_challenge).post(inbound::take_call))
         .route("/settlement", get(settlement::show))
         .route("/settlement/openapi.json", get(settlement::openapi))

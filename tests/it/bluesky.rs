@@ -1,6 +1,7 @@
 //! The Bluesky connector against a small Bluesky, over real HTTP and WebSocket.
 
 mod chat;
+mod faults;
 mod listening;
 mod peer;
 

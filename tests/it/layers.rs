@@ -56,9 +56,10 @@ fn may_name(room: &str) -> Option<Vec<&'static str>> {
 }
 
 /// Adapters by their folder, and who may name them besides: those who build them, and the skins over the fakes.
-const ADAPTERS: [(&str, &[&str]); 8] = [
+const ADAPTERS: [(&str, &[&str]); 9] = [
     ("platform::mastodon", &["cli/run.rs", "sandbox/whole.rs"]),
     // Its configuration is what the file says; nothing stands between.
+    ("platform::x", &["cli/run.rs", "config/", "platform/recorded/"]),
     ("platform::webhook", &["cli/run.rs", "config/"]),
     ("platform::bluesky", &["cli/run.rs", "config/", "bench/", "platform/recorded/"]),
     ("bank::berlin_group", &["cli/run.rs", "config/check.rs", "config/sections.rs", "sandbox/whole.rs"]),

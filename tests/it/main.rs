@@ -59,3 +59,5 @@ mod town;
 mod web;
 #[cfg(feature = "service")]
 mod webhook;
+#[cfg(feature = "service")]
+mod x;

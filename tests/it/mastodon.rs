@@ -1,6 +1,8 @@
 //! The Mastodon adapter against an instance that plays recorded answers.
 
+mod check;
 mod corpus;
+mod faults;
 mod instance;
 mod listening;
 mod promises;

@@ -118,6 +118,18 @@ fn a_confirmed_order_is_submitted_settled_and_receipted() {
 }
 
 #[test]
+fn where_the_platform_could_forge_both_no_code_confirms() {
+    let forgeable = Policy { source_can_be_forged: true, ..Policy::default() };
+    let refused = |decision: &obole::order::Decision| {
+        assert!(matches!(decision.order.state, OrderState::Rejected { reason: Rejection::StrongConfirmationNeeded, .. }));
+        assert!(!decision.reserves_limits && decision.effects.len() == 1);
+    };
+    refused(&propose(draft(&[1000]), None, "salt".to_owned(), start(), &forgeable));
+    // Asked while nobody knew where it came from.
+    refused(&decide(&asked(&[1000]), &Event::Answered { answer: Answer::Yes }, after(1), &forgeable).unwrap());
+}
+
+#[test]
 fn nothing_is_submitted_without_a_yes() {
     for order in [asked(&[1000]), then(&asked(&[1000]), Event::Answered { answer: Answer::No }, 1).order] {
         assert!(decide(&order, &begins(0), after(2), &Policy::default()).is_err());

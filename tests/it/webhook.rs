@@ -249,3 +249,60 @@ async fn an_examination_says_whether_the_secrets_agree() {
     assert_eq!(findings[0].verdict, Verdict::Bad);
     assert!(findings[0].says.contains("same secret"), "{findings:?}");
 }
+
+/// `obole platform check`, as somebody at a terminal runs it.
+async fn check(name: &str, config: &std::path::Path, more: &[&str]) -> (i32, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_obole"));
+    command.args(["platform", "check", name, "--config"]).arg(config).args(more);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_says_on_one_screen_what_is_wrong() {
+    let other = Other::start().await;
+    let directory = std::env::temp_dir().join(format!("obole-platform-check-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("obole.toml");
+    let config = format!(
+        r#"
+[store]
+url = "sqlite:/nowhere/obole.db"
+[web]
+listen = "127.0.0.1:0"
+public_url = "https://pay.example.org"
+[secrets]
+key = "{}"
+[platforms.app]
+kind = "webhook"
+url = "{}"
+secret = "{}"
+bot_id = "u-obole"
+bot_handle = "obole"
+[banks.main]
+kind = "berlin_group"
+base_url = "https://api.bank.example.com/psd2"
+product = "instant-sepa-credit-transfers"
+psu_ip_address = "192.0.2.1"
+"#,
+        "00".repeat(32),
+        other.url,
+        secret(KEY)
+    );
+    std::fs::write(&file, &config).unwrap();
+    let (code, out, err) = check("app", &file, &[]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.starts_with("ok   the other side  it answers") && out.ends_with("orders can pass\n"), "{out}");
+
+    other.answers("ping", 401, json!({ "error": "signature" }));
+    let (code, out, _) = check("app", &file, &["--json"]).await;
+    let found: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &found["ok"], &found["findings"][0]["verdict"]), (1, &json!(false), &json!("bad")), "{out}");
+    let (code, _, err) = check("ap", &file, &[]).await;
+    assert_eq!((code, err.contains("there are: app")), (2, true), "{err}");
+    std::fs::write(&file, config.replace("whsec_", "")).unwrap();
+    let (code, _, err) = check("app", &file, &[]).await;
+    assert_eq!((code, err.contains("whsec_")), (3, true), "{err}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}

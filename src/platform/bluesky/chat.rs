@@ -44,9 +44,16 @@ const READ_BACK: &str = "50";
 /// What is remembered between calls.
 #[derive(Default)]
 pub(super) struct Memory {
-    conversations: Mutex<(HashMap<String, Option<Account>>, VecDeque<String>)>,
+    conversations: Mutex<Conversations>,
     /// Sendings whose outcome is not known, and when they were first tried.
     doubtful: Mutex<HashMap<String, Timestamp>>,
+}
+
+/// Who is on the other side, by conversation; `None` where there are several.
+#[derive(Default)]
+struct Conversations {
+    known: HashMap<String, Option<Account>>,
+    order: VecDeque<String>,
 }
 
 /// What the chat's part of a connection needs.
@@ -151,12 +158,18 @@ impl Chat<'_> {
                 Ok(true) => failed_polls = 0,
                 Ok(false) => return Ok(()),
                 Err(failure) => {
-                    failed_polls += 1;
-                    let wait = failure.refusal().and_then(|refusal| refusal.after);
-                    if is_about_us(&failure) || wait.is_some() || failed_polls >= MAX_FAILED_POLLS {
+                    let limited = failure.refusal().is_some_and(|refusal| refusal.code == 429);
+                    failed_polls += u32::from(!limited);
+                    if is_about_us(&failure) || failed_polls >= MAX_FAILED_POLLS {
                         return Err(listen_error(failure));
                     }
                     warn!(platform.error = failure.why(), "could not ask for new messages");
+                    // A far reset is waited for here; posts go on meanwhile.
+                    let wait = failure.refusal().and_then(|refusal| refusal.after).unwrap_or_default();
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = heard.closed() => return Ok(()),
+                    }
                 }
             }
             tokio::select! {
@@ -241,7 +254,7 @@ impl Chat<'_> {
 
     /// Who is on the other side of a conversation of two; `None` if it is not one. A request is accepted on the way.
     async fn other_side(&self, id: &str) -> Result<Option<Account>, Failure> {
-        if let Some(known) = self.conversations().0.get(id) {
+        if let Some(known) = self.conversations().known.get(id) {
             return Ok(known.clone());
         }
         let answer = self.xrpc.get(Service::Chat, "chat.bsky.convo.getConvo", &[("convoId", id)]).await;
@@ -273,13 +286,13 @@ impl Chat<'_> {
         Ok(other)
     }
 
-    fn conversations(&self) -> std::sync::MutexGuard<'_, (HashMap<String, Option<Account>>, VecDeque<String>)> {
+    fn conversations(&self) -> std::sync::MutexGuard<'_, Conversations> {
         self.memory.conversations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, id: &str, other: Option<Account>) {
         let mut remembered = self.conversations();
-        let (known, order) = &mut *remembered;
+        let Conversations { known, order } = &mut *remembered;
         if known.insert(id.to_owned(), other).is_none() {
             order.push_back(id.to_owned());
         }
@@ -293,7 +306,7 @@ impl Chat<'_> {
     /// A handle was changed: who is on the other side is asked again.
     pub(super) fn forget(&self, account: &AccountId) {
         let mut remembered = self.conversations();
-        let (known, order) = &mut *remembered;
+        let Conversations { known, order } = &mut *remembered;
         known.retain(|_, other| other.as_ref().is_none_or(|other| other.id != *account));
         order.retain(|id| known.contains_key(id));
     }

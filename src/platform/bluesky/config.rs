@@ -44,6 +44,9 @@ pub struct BlueskyConfig {
     pub overlap: Duration,
     /// How far back Jetstream keeps events; what is older is lost.
     pub look_back: Duration,
+    /// Whether a public text can be an order to a bot, as the order language sees it. The whole network passes here, and what cannot is not
+    /// handed on. By default everything can.
+    pub may_order: fn(text: &str, bot: &str) -> bool,
 }
 
 impl BlueskyConfig {
@@ -66,6 +69,7 @@ impl BlueskyConfig {
             poll: Duration::from_secs(5),
             overlap: Duration::from_secs(5),
             look_back: Duration::from_secs(36 * HOUR),
+            may_order: |_, _| true,
         }
     }
 }

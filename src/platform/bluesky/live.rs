@@ -28,6 +28,8 @@ use crate::platform::{
 const DM_CHARACTERS: usize = 1_000;
 /// What may be waiting between a source and who joins them.
 const WAITING: usize = 256;
+/// The network's index may be behind a post that was just written; what it does not have is asked for once more after this.
+const INDEX_DELAY: Duration = Duration::from_secs(5);
 /// How long an examination waits for a first frame.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages that one payment takes: the question and the receipt.
@@ -215,7 +217,12 @@ impl Platform for Bluesky {
     async fn standing(&self, native_ids: &[String]) -> Result<Vec<PlatformEvent>, SendError> {
         let mut events = Vec::new();
         for uri in native_ids.iter().filter(|uri| uri.contains(POSTS)) {
-            match self.xrpc.record(uri).await {
+            let mut found = self.xrpc.record(uri).await;
+            if matches!(found, Ok(None)) {
+                tokio::time::sleep(INDEX_DELAY).await;
+                found = self.xrpc.record(uri).await;
+            }
+            match found {
                 Ok(Some(_)) => {}
                 Ok(None) => events.push(PlatformEvent::Deleted { native_id: uri.clone() }),
                 Err(failure) if is_about_us(&failure) => return Err(SendError::Credentials { why: failure.why() }),

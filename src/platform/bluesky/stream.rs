@@ -258,6 +258,9 @@ impl<'a> Reader<'a> {
         };
         self.moves_to(seen_at, now);
         match &event {
+            Some(PlatformEvent::Posted(post)) if !(self.listening.config.may_order)(&post.text, &self.listening.bot.handle) => {
+                return Ok(Vec::new());
+            }
             Some(PlatformEvent::Posted(post)) if self.listening.names_us(post) => {
                 self.ask(post.clone(), cid, seen_at.unwrap_or(now));
                 return Ok(Vec::new());

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::platform::{ListenError, SendError, call};
 
 use super::config::MastodonConfig;
@@ -119,6 +119,10 @@ impl Http {
             request_timeout,
             clock,
         })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(super) fn base(&self) -> &Url {

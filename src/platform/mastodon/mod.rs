@@ -4,6 +4,7 @@
 //! - `http`: one attempt at one call; `wire`: what comes back;
 //! - `sse`, `stream`: listening without loss; `html`, `text`, `post`: from a status to a [`Post`](crate::platform::Post);
 //! - `recorded`: the same statuses, from a file;
+//! - `check`: trying everything out;
 //! - `send`: private messages and answers, with the rules of DESIGN that a direct status reaches everyone it mentions.
 //!
 //! Ids are the instance's own and opaque; the name that all copies of a post share is its `uri`. Handles are `acct` in lower case:
@@ -21,8 +22,13 @@ use url::Url;
 
 use crate::clock::{Clock, SystemClock};
 use crate::ids::PlatformName;
-use crate::platform::{Account, Batch, Cursor, ListenError, Network, OutgoingDm, OutgoingReply, Platform, SendError, Window};
+use crate::platform::check::Finding;
+use crate::platform::health::{Health, WhileOpen};
+use crate::platform::{
+    Account, Batch, Cursor, ListenError, Network, OutgoingDm, OutgoingReply, Platform, PlatformEvent, SendError, Window,
+};
 
+mod check;
 mod config;
 mod html;
 mod http;
@@ -77,6 +83,7 @@ pub struct Mastodon {
     silence: Duration,
     poll: Duration,
     from_beginning: bool,
+    health: Health,
 }
 
 impl Mastodon {
@@ -108,7 +115,20 @@ impl Mastodon {
             silence: Duration::from_secs(config.silence_seconds.max(1)),
             poll: Duration::from_secs(config.poll_seconds.max(1)),
             from_beginning: config.from_beginning,
+            health: Health::default(),
         })
+    }
+
+    fn listening(&self) -> stream::Listening<'_> {
+        stream::Listening {
+            http: &self.http,
+            home: &self.home,
+            origin: &self.stream_origin,
+            silence: self.silence,
+            poll: self.poll,
+            from_beginning: self.from_beginning,
+            health: &self.health,
+        }
     }
 
     fn sending(&self) -> send::Sending<'_> {
@@ -149,15 +169,8 @@ impl Platform for Mastodon {
     }
 
     async fn listen(&self, from: Option<Cursor>, events: mpsc::Sender<Batch>) -> Result<(), ListenError> {
-        let listening = stream::Listening {
-            http: &self.http,
-            home: &self.home,
-            origin: &self.stream_origin,
-            silence: self.silence,
-            poll: self.poll,
-            from_beginning: self.from_beginning,
-        };
-        listening.run(from, events).await
+        let _open = WhileOpen(&self.health);
+        self.listening().run(from, events).await
     }
 
     async fn send_dm(&self, dm: OutgoingDm<'_>) -> Result<String, SendError> {
@@ -166,6 +179,28 @@ impl Platform for Mastodon {
 
     async fn reply(&self, reply: OutgoingReply<'_>) -> Result<String, SendError> {
         self.sending().reply(reply).await
+    }
+
+    /// A post that is gone, or that nobody shows us any more, is answered with 404.
+    async fn standing(&self, native_ids: &[String]) -> Result<Vec<PlatformEvent>, SendError> {
+        let mut events = Vec::new();
+        for id in native_ids {
+            match self.http.get::<wire::Status>(&["api", "v1", "statuses", id], &[]).await {
+                Ok(status) if status.edited_at.is_some() => events.push(PlatformEvent::Edited { native_id: id.clone() }),
+                Ok(_) => {}
+                Err(Failure::Status { code: 404 | 410, .. }) => events.push(PlatformEvent::Deleted { native_id: id.clone() }),
+                Err(failure) => return Err(failure.of_reading()),
+            }
+        }
+        Ok(events)
+    }
+
+    fn health(&self) -> Option<&Health> {
+        Some(&self.health)
+    }
+
+    async fn examine(&self) -> Vec<Finding> {
+        check::examine(self).await
     }
 
     /// Only accounts that the instance already knows are found (<https://docs.joinmastodon.org/methods/accounts/#lookup>).

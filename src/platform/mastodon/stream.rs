@@ -16,8 +16,9 @@
 //! `from_beginning`), and since the stream is already open by then, nothing that arrives from that moment on is lost.
 //!
 //! # What this cannot bring back
-//! Edits and deletions that happen while there is no stream: no endpoint lists them. A post that was edited before it is
-//! first read is marked as edited; a post that was deleted before is never seen.
+//! Edits and deletions that happen while there is no stream: no endpoint lists them. Intake asks about each open order's post after a
+//! new connection ([`crate::platform::Platform::standing`]). A post that was edited before it is first read is marked as edited; a
+//! post that was deleted before is never seen.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -28,7 +29,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::{debug, warn};
 use url::Url;
 
-use crate::platform::{Batch, Cursor, ListenError, PlatformEvent};
+use crate::platform::health::Health;
+use crate::platform::{Batch, Cursor, ListenError, Liveness, PlatformEvent};
 
 use super::http::{Failure, Http};
 use super::post::{Home, post};
@@ -58,6 +60,7 @@ pub(super) struct Listening<'a> {
     pub(super) silence: Duration,
     pub(super) poll: Duration,
     pub(super) from_beginning: bool,
+    pub(super) health: &'a Health,
 }
 
 /// Something the stream brought.
@@ -76,7 +79,19 @@ enum End {
 impl Listening<'_> {
     /// See [`crate::platform::Platform::listen`].
     pub(super) async fn run(&self, from: Option<Cursor>, events: mpsc::Sender<Batch>) -> Result<(), ListenError> {
-        let response = self.http.open_stream(self.origin, &["api", "v1", "streaming", "user"]).await?;
+        let response = match self.http.open_stream(self.origin, &["api", "v1", "streaming", "user"]).await {
+            Ok(response) => response,
+            // Without a stream the list is still read, once for each attempt: slower, and nothing is lost.
+            Err(failure) if from.is_some() && !failure.is_about_us() => {
+                let (_, no_stream) = mpsc::channel(1);
+                return match self.hand_on(from, no_stream, &events).await? {
+                    End::ReceiverGone => Ok(()),
+                    End::StreamEnded => Err(failure.into()),
+                };
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        self.health.connected();
         let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
         let mut handing_on = std::pin::pin!(self.hand_on(from, receiver, &events));
         let why = tokio::select! {
@@ -85,6 +100,16 @@ impl Listening<'_> {
         };
         // What the stream had brought before it ended is handed on first: nobody else would bring the edits and deletions.
         self.ended(handing_on.await?, &why)
+    }
+
+    /// Opens the stream and waits for a first byte, which comes at once or with the next heartbeat.
+    pub(super) async fn try_out(&self) -> Result<(), Failure> {
+        let mut response = self.http.open_stream(self.origin, &["api", "v1", "streaming", "user"]).await?;
+        match timeout(self.silence, response.chunk()).await {
+            Ok(Ok(Some(_))) => Ok(()),
+            Ok(_) => Err(Failure::NoAnswer("it was closed at once".into())),
+            Err(_) => Err(Failure::NoAnswer(format!("it is open, and silent for {} s", self.silence.as_secs()))),
+        }
     }
 
     fn ended(&self, end: End, why: &str) -> Result<(), ListenError> {
@@ -105,6 +130,7 @@ impl Listening<'_> {
                 Err(_) => return format!("the stream was silent for {} s", self.silence.as_secs()),
             };
             for frame in decoder.push(&bytes) {
+                self.health.hears(self.http.now());
                 let streamed = match frame {
                     Frame::Event { name, data } => self.read_event(&name, &data),
                     Frame::Heartbeat => None,
@@ -178,6 +204,7 @@ impl Listening<'_> {
             return Ok(End::ReceiverGone);
         }
         debug!("caught up with the mentions");
+        self.health.becomes(Liveness::Live);
 
         let mut poll = interval_at(Instant::now() + self.poll, self.poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -83,6 +83,21 @@ impl WebhookConfig {
             request_timeout: Duration::from_secs(20),
         }
     }
+
+    /// What is wrong with it, in one sentence, if anything is.
+    pub fn check(&self) -> Result<(), String> {
+        self.address()?;
+        self.secrets().map(|_| ())
+    }
+
+    fn address(&self) -> Result<Url, String> {
+        base_address(&self.url).map_err(|why| format!("url: {why}"))
+    }
+
+    fn secrets(&self) -> Result<Secrets, String> {
+        let texts = std::iter::once(&self.secret).chain(&self.previous_secret).map(ExposeSecret::expose_secret);
+        Secrets::read(texts).map_err(|why| format!("secret {why}"))
+    }
 }
 
 /// A connection to whatever it is.
@@ -104,9 +119,7 @@ impl Webhook {
 
     /// The same with a clock of the caller's.
     pub fn with_clock(config: WebhookConfig, name: PlatformName, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let address = base_address(&config.url).map_err(|why| format!("url: {why}"))?;
-        let texts = std::iter::once(&config.secret).chain(&config.previous_secret).map(ExposeSecret::expose_secret);
-        let secrets = Secrets::read(texts).map_err(|why| format!("secret {why}"))?;
+        let (address, secrets) = (config.address()?, config.secrets()?);
         let caller = Caller::new(&address, config.connect_timeout, config.request_timeout, clock)?;
         let handle = config.bot_handle.to_ascii_lowercase();
         let bot = Account { id: AccountId::from(config.bot_id.as_str()), display_name: handle.clone(), handle, is_bot: true };

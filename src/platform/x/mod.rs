@@ -1,8 +1,11 @@
-//! X: a reader of API v2 stream objects, recorded or streamed.
+//! X: posts by the filtered stream of API v2, private messages by its lists and by webhook, public answers.
 //!
-//! This is not a connection yet: it turns one object of the filtered stream (`{"data":{…},"includes":{…}}`) or of the Activity API
-//! (`{"data":{"event_type":…,"payload":{…}}}`) into events and does nothing else. The live connection, its rules and its windows will
-//! come later and read through the same functions.
+//! - [`config`](XConfig): what an operator says, and what X charges; `position`: where to continue;
+//! - `api`, `oauth`: calls, as the app or as the bot; `stream`, `lines`: listening; `messages`: private messages; `webhook`: what X pushes;
+//! - `wire`, `text`: from an object to a [`Post`]; [`read_object`]: the same for a recording.
+//!
+//! Read are objects of the filtered stream (`{"data":{…},"includes":{…}}`), of the search, whose posts are put into the same form, and of the
+//! Activity API (`{"data":{"event_type":…,"payload":{…}}}`).
 //!
 //! What becomes of an object:
 //! - a post is named by the **root of its edit history**, so all its versions share one name; its `native_id` is its own id;
@@ -18,7 +21,16 @@
 //! Sources: <https://docs.x.com/x-api/fundamentals/data-dictionary>, `/x-api/fundamentals/edit-posts`,
 //! `/x-api/activity/event-payloads`, `/x-api/posts/filtered-stream/introduction`.
 
+mod api;
+mod config;
+mod lines;
+mod live;
+mod messages;
+mod oauth;
+mod position;
+mod stream;
 mod text;
+mod webhook;
 mod wire;
 
 use jiff::Timestamp;
@@ -27,6 +39,8 @@ use crate::ids::{AccountId, Channel, PostId};
 use crate::platform::own_name::without_bot;
 use crate::platform::{Account, PlatformEvent, Post};
 
+pub use config::XConfig;
+pub use live::{ConnectError, X};
 use wire::Users;
 
 /// When X's numbering of ids began, in milliseconds (`1288834974657`): an id's upper bits count from here.

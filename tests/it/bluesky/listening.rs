@@ -7,7 +7,7 @@ use obole::platform::bluesky::Bluesky;
 use obole::platform::{Batch, Cursor, ListenError, Platform, PlatformEvent};
 use tokio::sync::mpsc;
 
-use super::peer::Peer;
+use super::peer::{Fault, Peer};
 use crate::support::connected::PATIENCE;
 
 fn words(event: &PlatformEvent) -> String {
@@ -213,6 +213,28 @@ async fn a_stream_that_is_open_and_silent_ends() {
     assert_eq!(ended, Err(ListenError::Broken { after: None, why: "the stream was silent".to_owned() }));
     let standing = bluesky.health().unwrap().standing();
     assert_eq!((standing.liveness.as_str(), standing.connections), ("degraded", 1));
+}
+
+#[tokio::test]
+async fn a_chat_that_asks_to_come_back_later_does_not_stop_posts() {
+    let peer = Peer::start().await;
+    let mut ear = ear(&peer).await;
+    let far = (jiff::Timestamp::now().as_second() + 7_200).to_string();
+    peer.fault("chat.bsky.convo.getLog", Fault::Refuse(429, "RateLimitExceeded", "", vec![("ratelimit-reset", far)]));
+    peer.posts("ana", "@obole.test #donner 10€ @croixrouge.test");
+    ear.listens(|heard| !heard.is_empty()).await;
+    assert_eq!((ear.texts().len(), ear.breaks.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn of_posts_that_do_not_name_us_only_those_with_a_verb_that_gives_are_handed_on() {
+    let peer = Peer::start().await;
+    let mut ear = ear(&peer).await;
+    peer.posts("ana", "my cat #caturday");
+    peer.posts("ana", "#donner 10€ #telethon");
+    peer.renames("bob", "bob.example");
+    ear.listens(|heard| heard.len() >= 2).await;
+    assert_eq!(ear.texts(), ["posted #donner 10€ #telethon", "did:plc:bob is bob.example"]);
 }
 
 #[tokio::test]

@@ -115,6 +115,7 @@ impl Peer {
         config.jetstreams = vec![format!("{}/subscribe", self.base.replace("http", "ws"))];
         config.request_timeout = Duration::from_secs(2);
         config.poll = Duration::from_millis(50);
+        config.may_order = obole::language::may_order;
         config
     }
 

@@ -4,4 +4,5 @@ pub(crate) mod app;
 pub(crate) mod authenticator;
 pub(crate) mod connected;
 pub(crate) mod database;
+pub(crate) mod proxy;
 pub(crate) mod stories;
