@@ -75,7 +75,9 @@ impl Reply {
             Some(problem) => {
                 let class = serde_json::to_value(problem.class).ok();
                 let class = class.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-                format!("{} {} ({class})", self.status, problem.code)
+                let fields: Vec<String> =
+                    problem.fields.iter().take(3).map(|field| format!("; {} {}", field.path, field.message)).collect();
+                format!("{} {} ({class}{})", self.status, problem.code, fields.concat())
             }
             None => self.status.to_string(),
         }
