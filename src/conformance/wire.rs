@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use futures_util::StreamExt as _;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method};
 use serde::de::DeserializeOwned;
@@ -21,6 +22,8 @@ use crate::clock::Clock;
 const RECORDED: usize = 4_096;
 /// No answer of the protocol is longer.
 const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
+/// How long the part of a body that is sent before a cut is given to leave.
+const FLUSHED: Duration = Duration::from_millis(60);
 /// How often somebody who is sent away politely comes back.
 const RETURNS: u32 = 4;
 /// The longest that is waited for that.
@@ -72,7 +75,9 @@ impl Reply {
             Some(problem) => {
                 let class = serde_json::to_value(problem.class).ok();
                 let class = class.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-                format!("{} {} ({class})", self.status, problem.code)
+                let fields: Vec<String> =
+                    problem.fields.iter().take(3).map(|field| format!("; {} {}", field.path, field.message)).collect();
+                format!("{} {} ({class}{})", self.status, problem.code, fields.concat())
             }
             None => self.status.to_string(),
         }
@@ -196,7 +201,11 @@ impl Wire {
                 None => request.body(body.to_vec()),
                 Some(cut) => {
                     let part = body.get(..cut).unwrap_or(body).to_vec();
-                    let breaks = futures_util::stream::iter([Ok(part), Err(std::io::Error::other("cut on purpose"))]);
+                    let breaks = futures_util::stream::iter([Ok(part)]).chain(futures_util::stream::once(async {
+                        // What was written goes out first; an error at once would take it along.
+                        tokio::time::sleep(FLUSHED).await;
+                        Err(std::io::Error::other("cut on purpose"))
+                    }));
                     request.header("content-length", body.len()).body(reqwest::Body::wrap_stream(breaks))
                 }
             };

@@ -252,7 +252,8 @@ impl Tx {
         ] {
             self.run(statement, args![person.as_str()]).await?;
         }
-        let forgotten = sql!("UPDATE people SET safe_phrase = '', locked_at = NULL, paused_at = NULL, erased_at = $2 WHERE id = $1");
+        let forgotten =
+            sql!("UPDATE people SET safe_phrase = '', locked_at = NULL, paused_at = NULL, erased_at = $2 WHERE id = $1");
         self.run(forgotten, args![person.as_str(), now.as_microsecond()]).await?;
         Ok(())
     }

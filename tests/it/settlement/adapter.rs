@@ -154,10 +154,10 @@ async fn a_backend_that_cannot_be_used_is_given_no_payment() {
 fn the_example_configuration_has_a_settlement_backend_that_is_read() {
     use obole::config::{BankSection, Config, Environment};
     let example = include_str!("../../../obole.example.toml");
-    let (before, rest) = example.split_once("# [banks.own]\n").unwrap();
+    let (before, rest) = example.split_once("## [banks.own]\n").unwrap();
     let (section, after) = rest.split_once("\n\n").unwrap();
     let shown: Vec<&str> =
-        section.lines().map(|line| line.strip_prefix("# ").unwrap()).filter(|line| line.contains(" = ")).collect();
+        section.lines().map(|line| line.strip_prefix("## ").unwrap()).filter(|line| line.contains(" = ")).collect();
     let text = format!("{before}[banks.own]\n{}\n\n{after}", shown.join("\n"));
     for (file, variable) in [
         ("secret_file", "SECRET"),
