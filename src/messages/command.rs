@@ -292,7 +292,7 @@ impl CommandAnswer {
             CommandAnswer::Paused => end(texts.paused()),
             CommandAnswer::HandedOver => end(texts.handed_over()),
             CommandAnswer::Noted => end(texts.noted()),
-            CommandAnswer::FromOperator { text } => end(texts.from_operator(&plain::words(text, LONGEST_ANSWER))),
+            CommandAnswer::FromOperator { text } => end(texts.operator_writes(&plain::words(text, LONGEST_ANSWER))),
             CommandAnswer::ErasePage { url } => end(texts.erase_page(url)),
             CommandAnswer::ExportPage { url } => end(texts.export_page(url)),
         }

@@ -352,7 +352,7 @@ sentences! {
         paused();
         handed_over();
         noted();
-        from_operator(text);
+        operator_writes(text);
         erase_page(url);
         export_page(url);
         awaits_payer();
