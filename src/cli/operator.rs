@@ -203,7 +203,9 @@ fn request(args: &OperatorArgs) -> anyhow::Result<Request> {
         Word::List => return Ok(Request::List),
         Word::Show { what: Subject::Order(order) } => return Ok(Request::Show { order: order.clone() }),
         Word::Show { what: Subject::Call(call) } => return Ok(Request::ShowTalk { call: call.clone() }),
-        Word::Show { what: Subject::Payee(_) } => bail!("an order or a call can be shown; payees are in `obole operator list`"),
+        Word::Show { what: Subject::Payee(_) | Subject::Person(_) } => {
+            bail!("an order or a call can be shown; payees and persons are in `obole operator list`")
+        }
         Word::Answer { what: Subject::Call(call), text } => Act::Answer { call: call.clone(), text: text.clone() },
         Word::Answer { .. } => bail!("a call is answered: call:ID"),
         Word::Reconcile => return Ok(Request::Reconcile),
