@@ -73,7 +73,7 @@ fn after_the_question(order: &Order, yes: Yes<'_>, safe_phrase: &str, now: Times
     let public = if order.anonymous { texts.confirmation.name_hidden() } else { texts.confirmation.name_public() };
     let yes = match yes {
         Yes::Code(code) => texts.confirmation.yes(code, &left, &clock),
-        Yes::Page(url) => texts.confirmation.yes_on_page(&plain::one_line(url), &left, &clock),
+        Yes::Page(url) => texts.confirmation.yes_on_page(&plain::one_line(url), &clock),
     };
     let no = texts.confirmation.no();
     format!("{yes}\n{no}\n{public}\n{}", footer(language, safe_phrase))
@@ -148,13 +148,13 @@ mod tests {
         });
         insta::assert_snapshot!(texts.join("\n---\n"), @"
         Give €10.00 to Croix-Rouge française (croixrouge)?
-        Yes: with your passkey, within 10 minutes, by 14:32 UTC: https://pay.example/confirm/0-1
+        Yes: with your passkey, by 14:32 UTC: https://pay.example/confirm/0-1
         No: reply NO.
         Your bank transfer shows your name.
         Your phrase: “blue heron”. Obole never asks for bank details, a password or a passkey by message.
         ---
         Donner 10,00~€ à Croix-Rouge française (croixrouge)~?
-        Oui~: avec votre clé d'accès, sous 10 minutes, avant 14:32 UTC~: https://pay.example/confirm/0-1
+        Oui~: par clé d'accès, avant 14:32 UTC~: https://pay.example/confirm/0-1
         Non~: répondez NON.
         Votre virement montre votre nom.
         Votre phrase~: «~blue heron~». Obole ne demande jamais par message de données bancaires, mot de passe ni clé d'accès.
@@ -299,7 +299,8 @@ mod tests {
             let url = format!("https://a-rather-long-name.payments.example.org/confirm/{}-{}", "0".repeat(32), "1".repeat(32));
             let text = confirmation_on_page(&order, &url, &phrase, now());
             prop_assert!(plain::length(&text) <= LONGEST, "{} characters: {text}", plain::length(&text));
-            prop_assert!(text.contains(&url) && text.contains(&plain::amount(language, order.total)), "{text}");
+            prop_assert!(text.contains(&url) && text.contains("14:32 UTC"), "{text}");
+            prop_assert!(text.contains(&plain::amount(language, order.total)), "{text}");
         }
     }
 }

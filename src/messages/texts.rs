@@ -152,7 +152,7 @@ sentences! {
         send(what);
         give(what);
         yes(code, left, clock);
-        yes_on_page(url, left, clock);
+        yes_on_page(url, clock);
         no();
         name_public();
         name_hidden();

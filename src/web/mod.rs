@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `GET /` | what this is (unless something else is mounted there, see [`router_around`]) |
 //! | `/enrol…` | linking an account, see [`enrol`] |
-//! | `/confirm/{link}`, `/not-me/{link}` | confirming one order with a passkey, see [`confirm`]; saying that it was not oneself |
-//! | `/me…` | a person's own pages, behind a passkey, see [`me`] |
+//! | `/confirm/{link}`, `/not-me/{link}` | confirming one order with a passkey, see `confirm`; saying that it was not oneself |
+//! | `/me…` | a person's own pages, behind a passkey, see `me` |
 //! | `GET /orders/{id}`, `…/events` | one order, and its changes as server-sent events |
 //! | `GET /bank/return/{id}` | where a bank sends the payer's browser; proves nothing |
 //! | `GET /c/{tag}`, `…/events` | a campaign |

@@ -538,6 +538,11 @@ told_on_both! {
         story.order_becomes(open, "cancelled").await;
         story.hears("ana", "nothing more is paid from your account").await;
         assert!(get(&pages, "/me", &[("cookie", &cookie)]).await.body.contains("Open with my passkey"), "every browser enters anew");
+        // Whoever enters anew, a thief perhaps, does not remove what there is to look at.
+        let thief = enters(&pages, &device).await;
+        let begun = begins(&pages, "/me/erase", &thief, "sure=yes").await;
+        let erased = sends(&pages, "/me/erase", &thief, &begun["ceremony"], &device.shows(&begun["options"])).await;
+        assert_eq!(erased.json()["error"], "under_way");
         let later = story.posts("ana", "@obole #donner 5€ @wateraid");
         let refused = story.order_becomes(later, "rejected").await;
         assert!(matches!(refused.state, OrderState::Rejected { reason: Rejection::AccountLocked, .. }));

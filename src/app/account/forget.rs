@@ -5,7 +5,7 @@
 //! Payment records have to be kept for years (the accounting and money-laundering laws), so orders, payments, their audit and what was
 //! reserved stay, under an id that leads to nobody: without handle, account on the platform, address of the post, words, consent.
 //! Everything else goes in the same commit: passkeys, sessions, links, accounts, limits, phrase, enrolments, messages sent.
-//! While anything is under way it is refused.
+//! While anything is under way it is refused, and while the account is locked: a thief does not tidy up.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,9 @@ pub(super) async fn erase(desk: &mut Desk<'_>, person: &PersonId, signed: &Signe
         return Ok(Err(Problem::NotYours));
     }
     desk.tx.lock_people(&[person]).await?;
-    if desk.tx.has_unfinished(person).await? {
+    // Of a locked account somebody has said that it was not them: what there is to look at stays until an operator has looked.
+    let is_locked = desk.tx.known(person, now).await?.is_some_and(|known| known.locked_at.is_some());
+    if is_locked || desk.tx.has_unfinished(person).await? {
         return Ok(Err(Problem::UnderWay));
     }
     let mut orders = desk.tx.newest_orders(Some(person), i64::MAX).await?;
