@@ -132,7 +132,7 @@ impl Caller {
     }
 
     async fn signed(&self, key: &[u8], late: i64, body: &str) -> (u16, String) {
-        let seconds = jiff::Timestamp::now().as_second() - late;
+        let seconds = crate::support::connected::now().as_second() - late;
         let headers = [
             ("webhook-id", "evt-1".to_owned()),
             ("webhook-timestamp", seconds.to_string()),
@@ -149,7 +149,7 @@ impl Caller {
 
 fn written(kind: &str, id: &str, text: &str) -> Value {
     json!({ "type": kind, "id": id, "author": { "id": "u-7", "handle": "ana", "name": "Ana" }, "text": text,
-        "mentions": [{ "id": "u-9", "handle": "croixrouge" }], "at": jiff::Timestamp::now().to_string(), "language": "fr",
+        "mentions": [{ "id": "u-9", "handle": "croixrouge" }], "at": crate::support::connected::now().to_string(), "language": "fr",
         "unknown": { "of": "a later version" } })
 }
 
@@ -189,7 +189,7 @@ async fn a_call_counts_only_if_it_is_signed_lately_and_with_a_secret_in_use() {
     assert_eq!(caller.signed(KEY, 0, r#"{"type":"post.created","id":"p-1"}"#).await.0, 400);
     assert_eq!(caller.signed(KEY, 0, r#"{"type":"ping"}"#).await.0, 200);
     // The right signature over another body.
-    let seconds = jiff::Timestamp::now().as_second();
+    let seconds = crate::support::connected::now().as_second();
     let headers = [
         ("webhook-id", "evt-1".to_owned()),
         ("webhook-timestamp", seconds.to_string()),

@@ -154,7 +154,7 @@ async fn a_message_whose_outcome_is_unknown_is_read_back_and_never_said_twice() 
         let refused = send(&x, "4", "x").await;
         assert!(matches!(refused, Err(SendError::NoChannel { closed, .. }) if closed == expected), "{refused:?}");
     }
-    let far = (jiff::Timestamp::now().as_second() + 40_000).to_string();
+    let far = (crate::support::connected::now().as_second() + 40_000).to_string();
     peer.fault(SEND, Fault::Refuse(429, vec![("x-rate-limit-reset", far)], json!({ "title": "Too Many Requests" })));
     let later = send(&x, "4", "x").await;
     assert!(matches!(&later, Err(SendError::Later { after: Some(after), .. }) if after.as_secs() > 39_990), "{later:?}");

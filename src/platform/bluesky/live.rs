@@ -172,16 +172,21 @@ impl Platform for Bluesky {
                 }
             }
         };
-        tokio::select! {
-            () = join => Ok(()),
-            () = events.closed() => Ok(()),
+        tokio::pin!(join);
+        let ended = tokio::select! {
+            () = &mut join => return Ok(()),
+            () = events.closed() => return Ok(()),
             ended = listening.run(stream_us, &heard) => {
                 // Another host may do better.
                 self.endpoint.fetch_add(1, Ordering::Relaxed);
                 ended
             }
             ended = chat.run(chat_cursor, &heard) => ended,
-        }
+        };
+        // What was brought before the end is handed on first.
+        drop(heard);
+        join.await;
+        ended
     }
 
     async fn send_dm(&self, dm: OutgoingDm<'_>) -> Result<String, SendError> {

@@ -171,12 +171,17 @@ impl Platform for X {
                 }
             }
         };
-        tokio::select! {
-            () = join => Ok(()),
-            () = events.closed() => Ok(()),
+        tokio::pin!(join);
+        let ended = tokio::select! {
+            () = &mut join => return Ok(()),
+            () = events.closed() => return Ok(()),
             ended = listening.run(from_post, &heard) => ended,
             ended = messages.run(from_message, &heard) => ended,
-        }
+        };
+        // What was brought before the end is handed on first.
+        drop(heard);
+        join.await;
+        ended
     }
 
     async fn send_dm(&self, dm: OutgoingDm<'_>) -> Result<String, SendError> {

@@ -54,7 +54,7 @@ async fn a_refusal_says_which_door_is_closed() {
         let refused = send(&bluesky, "1", "x").await;
         assert!(matches!(refused, Err(SendError::NoChannel { closed, .. }) if closed == expected), "{name}: {refused:?}");
     }
-    let far = (jiff::Timestamp::now().as_second() + 7_200).to_string();
+    let far = (crate::support::connected::now().as_second() + 7_200).to_string();
     peer.fault(SEND, Fault::Refuse(429, "RateLimitExceeded", "", vec![("ratelimit-reset", far)]));
     let later = send(&bluesky, "1", "x").await;
     let wait = Duration::from_secs(7_190)..=Duration::from_secs(7_201);

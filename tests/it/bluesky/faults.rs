@@ -17,7 +17,7 @@ async fn behind_a_proxy(peer: &Peer) -> (Proxy, BlueskyConfig) {
 }
 
 fn a_second_ago() -> Cursor {
-    Cursor(format!("{}/3l2222222222", jiff::Timestamp::now().as_microsecond() - 1_000_000))
+    Cursor(format!("{}/3l2222222222", crate::support::connected::now().as_microsecond() - 1_000_000))
 }
 
 /// Listens until there are as many events as wanted, or it ends.

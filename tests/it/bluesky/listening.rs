@@ -178,13 +178,13 @@ async fn private_messages_are_read_in_pages_once_and_in_conversations_of_two() {
 #[tokio::test]
 async fn what_is_older_than_the_stream_keeps_is_a_gap() {
     let peer = Peer::start().await;
-    let three_days = jiff::Timestamp::now().as_microsecond() - 3 * 24 * 3_600 * 1_000_000;
+    let three_days = crate::support::connected::now().as_microsecond() - 3 * 24 * 3_600 * 1_000_000;
     let mut ear = Ear::new(peer.connect_with(peer.config()).await);
     ear.cursor = Some(Cursor(format!("{three_days}/3l2222")));
     ear.listens(|heard| !heard.is_empty()).await;
     let PlatformEvent::Missed { from, until } = &ear.heard[0] else { panic!("{:?}", ear.heard) };
     assert_eq!(from.as_microsecond(), three_days);
-    let kept = jiff::Timestamp::now().duration_since(*until).as_hours();
+    let kept = crate::support::connected::now().duration_since(*until).as_hours();
     assert_eq!(kept, 36);
     assert_eq!(ear.bluesky.health().unwrap().standing().gaps, 1);
     let asked = peer.play(|playing| playing.subscriptions[0].clone());
@@ -193,7 +193,7 @@ async fn what_is_older_than_the_stream_keeps_is_a_gap() {
 
     // A second version refuses instead of clamping.
     peer.play(|playing| playing.cursor_too_old = true);
-    let hour_ago = jiff::Timestamp::now().as_microsecond() - 3_600 * 1_000_000;
+    let hour_ago = crate::support::connected::now().as_microsecond() - 3_600 * 1_000_000;
     let mut ear = Ear::new(peer.connect_with(peer.config()).await);
     ear.cursor = Some(Cursor(format!("{hour_ago}/3l2222")));
     ear.listens(|heard| !heard.is_empty()).await;
@@ -219,7 +219,7 @@ async fn a_stream_that_is_open_and_silent_ends() {
 async fn a_chat_that_asks_to_come_back_later_does_not_stop_posts() {
     let peer = Peer::start().await;
     let mut ear = ear(&peer).await;
-    let far = (jiff::Timestamp::now().as_second() + 7_200).to_string();
+    let far = (crate::support::connected::now().as_second() + 7_200).to_string();
     peer.fault("chat.bsky.convo.getLog", Fault::Refuse(429, "RateLimitExceeded", "", vec![("ratelimit-reset", far)]));
     peer.posts("ana", "@obole.test #donner 10€ @croixrouge.test");
     ear.listens(|heard| !heard.is_empty()).await;

@@ -222,7 +222,7 @@ fn record(text: &str) -> Value {
         facets.push(json!({ "index": { "byteStart": at, "byteEnd": at + 1 + handle.len() },
             "features": [{ "$type": "app.bsky.richtext.facet#mention", "did": did }] }));
     }
-    let now = jiff::Timestamp::now().to_string();
+    let now = crate::support::connected::now().to_string();
     json!({ "$type": POSTS, "text": text, "createdAt": now, "langs": ["fr"], "facets": facets })
 }
 
@@ -234,7 +234,7 @@ fn cid(record: &Value) -> String {
 
 fn frame(playing: &mut Playing, did: &str, kind: &str, what: Value) {
     let last = playing.frames.last().map_or(0, |(time, _)| *time);
-    let time_us = jiff::Timestamp::now().as_microsecond().max(last + 1);
+    let time_us = crate::support::connected::now().as_microsecond().max(last + 1);
     let mut frame = json!({ "did": did, "time_us": time_us, "kind": kind });
     frame[kind] = what;
     playing.frames.push((time_us, frame.to_string()));
@@ -249,7 +249,7 @@ fn conversation(playing: &mut Playing, did: &str, accepted: bool) -> String {
 fn say(playing: &mut Playing, convo: &str, sender: &str, text: &str) -> String {
     let (id, rev) = (format!("m{}", playing.next()), playing.tid());
     let message = json!({ "$type": "chat.bsky.convo.defs#messageView", "id": id, "rev": rev, "text": text,
-        "sender": { "did": sender }, "sentAt": jiff::Timestamp::now().to_string() });
+        "sender": { "did": sender }, "sentAt": crate::support::connected::now().to_string() });
     playing.messages.entry(convo.to_owned()).or_default().push(message.clone());
     let line = json!({ "$type": "chat.bsky.convo.defs#logCreateMessage", "rev": rev, "convoId": convo, "message": message });
     playing.log.push((rev, line));

@@ -138,3 +138,8 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// What time it really is: the connectors here and their peers are told by no other clock.
+pub(crate) fn now() -> obole::clock::Timestamp {
+    SystemClock.now()
+}

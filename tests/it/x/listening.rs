@@ -47,7 +47,7 @@ async fn listens(
 }
 
 fn cursor_of(age: Duration) -> Cursor {
-    let millis = jiff::Timestamp::now().as_millisecond() - i64::try_from(age.as_millis()).unwrap() - 1_288_834_974_657;
+    let millis = crate::support::connected::now().as_millisecond() - i64::try_from(age.as_millis()).unwrap() - 1_288_834_974_657;
     Cursor(format!("{}/0", u64::try_from(millis).unwrap() << 22))
 }
 
@@ -148,7 +148,7 @@ async fn silence_x_s_own_word_and_limits_end_a_connection_with_a_wait() {
     };
     let (ended, ()) = tokio::join!(ends(), saying);
     assert_eq!(after(ended), (Duration::ZERO, "X ends the stream: UpstreamOperationalDisconnect".to_owned()));
-    let far = (jiff::Timestamp::now().as_second() + 7_200).to_string();
+    let far = (crate::support::connected::now().as_second() + 7_200).to_string();
     let limited = || Fault::Refuse(429, vec![("x-rate-limit-reset", far.clone())], json!({ "title": "Too Many Requests" }));
     peer.fault("GET /2/tweets/search/stream", limited());
     assert!(after(ends().await).0 > Duration::from_secs(7_190));

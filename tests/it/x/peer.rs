@@ -41,7 +41,7 @@ pub(super) struct Playing {
 impl Playing {
     fn id(&mut self, age: Duration) -> u64 {
         self.number += 1;
-        let millis = jiff::Timestamp::now().as_millisecond() - i64::try_from(age.as_millis()).unwrap();
+        let millis = crate::support::connected::now().as_millisecond() - i64::try_from(age.as_millis()).unwrap();
         (u64::try_from(millis - 1_288_834_974_657).unwrap() << 22) + self.number
     }
 }
@@ -175,7 +175,7 @@ impl Peer {
         self.play(|playing| {
             let id = playing.id(Duration::ZERO);
             let message = json!({ "id": id.to_string(), "event_type": "MessageCreate", "text": text, "sender_id": "2",
-                "dm_conversation_id": "1234567", "created_at": jiff::Timestamp::now().to_string() });
+                "dm_conversation_id": "1234567", "created_at": crate::support::connected::now().to_string() });
             playing.messages.insert(id, message);
         });
     }
@@ -189,7 +189,7 @@ fn say(playing: &mut Playing, other: &str, sender: &str, text: &str) -> String {
     let id = playing.id(Duration::ZERO);
     let text = text.replace('&', "&amp;");
     let message = json!({ "id": id.to_string(), "event_type": "MessageCreate", "text": text, "sender_id": sender,
-        "dm_conversation_id": conversation(other), "created_at": jiff::Timestamp::now().to_string() });
+        "dm_conversation_id": conversation(other), "created_at": crate::support::connected::now().to_string() });
     playing.messages.insert(id, message);
     id.to_string()
 }
