@@ -35,7 +35,7 @@ impl TestApp {
     fn question(&self, name: &str) -> String {
         let messages = self.world.messages_to(name);
         let found = messages.into_iter().rev().find(|text| text.contains("en tout") || text.contains(" in all"));
-        found.expect("nobody was asked about several orders")
+        found.unwrap_or_else(|| panic!("nobody was asked about several orders"))
     }
 
     fn own_code(&self, order: &Order) -> String {
