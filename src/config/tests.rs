@@ -341,7 +341,7 @@ fn people_get_a_drawing_and_machines_get_json() {
           "column": 1,
           "help": "or set the environment variable OBOLE_BANKS_MAIN_PRODUCT",
           "key": "banks.main.product",
-          "line": 54,
+          "line": 55,
           "message": "is missing",
           "severity": "error",
           "variable": null
@@ -350,7 +350,7 @@ fn people_get_a_drawing_and_machines_get_json() {
           "column": 1,
           "help": "did you mean product?",
           "key": "banks.main.prodct",
-          "line": 60,
+          "line": 61,
           "message": "is not a key that Obole knows",
           "severity": "error",
           "variable": null

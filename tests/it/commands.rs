@@ -22,7 +22,7 @@ told_on_both! {
         story.tells("ana", "statut");
         story.hears("ana", "Rien de votre part n'est ouvert").await;
         story.tells("ana", "historique");
-        story.hears("ana", "http://localhost:8080/settings/history").await;
+        story.hears("ana", "http://localhost:8080/me").await;
         let paid = story.pays("ana", GIFT).await;
         story.order_becomes(paid, "settled").await;
         story.world.clock.advance(Duration::from_secs(1));
@@ -37,7 +37,7 @@ told_on_both! {
         assert!(history.find("bob").unwrap() < history.find("croixrouge").unwrap(), "newest first: {history}");
         // What is reserved counts; what waits for a yes does not yet.
         story.tells("ana", "plafonds");
-        let limits = story.hears("ana", "http://localhost:8080/settings/limits").await;
+        let limits = story.hears("ana", "http://localhost:8080/me/settings").await;
         assert!(limits.contains("30,00\u{a0}€ par ordre") && limits.contains("990,00\u{a0}€ en 24 heures"), "{limits}");
         assert!(limits.contains("90,00\u{a0}€ en 4 ordres"), "{limits}");
         story.tells("ana", "NON");
@@ -56,7 +56,7 @@ told_on_both! {
         story.world.bank.behave();
         story.world.bank.misbehave(forever(FaultKind::ErrorBefore { status: 401 }, Operation::Accounts));
         story.tells("ana", "balance");
-        story.hears("ana", "http://localhost:8080/settings/bank").await;
+        story.hears("ana", "http://localhost:8080/me/settings").await;
         story.world.bank.behave();
         story.rests().await;
         assert_eq!(story.finds("SELECT COUNT(*) FROM effects WHERE data LIKE '%200%available%'").await, 0);
@@ -66,9 +66,9 @@ told_on_both! {
     async fn what_reveals_much_is_answered_with_a_page(story: TestApp) {
         story.enrols("ana", Language::Fr).await;
         story.tells("ana", "supprimer mes données");
-        story.hears("ana", "http://localhost:8080/settings/erase").await;
+        story.hears("ana", "http://localhost:8080/me/erase").await;
         story.tells("ana", "mes données");
-        story.hears("ana", "http://localhost:8080/settings/export").await;
+        story.hears("ana", "http://localhost:8080/me/export").await;
         story.tells("ana", "aide");
         story.hears("ana", "HUMAIN").await;
         story.ends().await;

@@ -155,7 +155,7 @@ told_on_both! {
         story.order_becomes(several, "awaiting_confirmation").await;
         let posts = story.posts_at_once("ana", &TWO).await;
         let question = story.question("ana");
-        assert!(question.contains("et 1 autre\u{a0}:") && question.contains("http://localhost:8080/inbox"), "{question}");
+        assert!(question.contains("et 1 autre\u{a0}:") && question.contains("http://localhost:8080/me"), "{question}");
         story.tells("ana", &format!("NON {}", code_for_all(&question)));
         for (post, _) in &posts {
             story.order_becomes(*post, "cancelled").await;
@@ -207,7 +207,7 @@ told_on_both! {
         let code = story.code_for("ana", &order).await;
         story.tells("ana", &format!("YES {code}"));
         let blocked = story.hears("ana", "no code is taken from it before").await;
-        assert!(blocked.contains("http://localhost:8080/inbox"), "{blocked}");
+        assert!(blocked.contains("http://localhost:8080/me"), "{blocked}");
         assert_eq!(story.stands(post).await, "awaiting_confirmation", "not even the right one");
         story.tells("ana", "NO");
         story.order_becomes(post, "cancelled").await;

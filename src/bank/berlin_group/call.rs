@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
     /// The answer names another request than ours.
     pub(super) about_another: bool,
+    /// It asks who we are (`WWW-Authenticate`), as every 401 has to (RFC 9110, section 15.5.2).
+    pub(super) challenges: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -176,9 +178,10 @@ impl Caller {
             tokens.forget().await;
         }
         let headers = response.headers();
+        let challenges = headers.contains_key(WWW_AUTHENTICATE);
         let about_another =
             headers.get(header::REQUEST_ID).is_some_and(|echo| !echo.as_bytes().eq_ignore_ascii_case(request_id.as_bytes()));
-        Ok(Answer { status: response.status(), retry_after: retry_after(headers, now), about_another, body })
+        Ok(Answer { status: response.status(), retry_after: retry_after(headers, now), about_another, challenges, body })
     }
 }
 

@@ -5,11 +5,11 @@
 //! | 2xx with `paymentId` and a status | taken, in that status; refused if the status is `RJCT` or `CANC` |
 //! | 400, 404, 405, 406 or 415 with an error body of the standard | refused: the bank's own interface read the request and said no |
 //! | 401 or 403 whose code is about the payer, not about us | refused |
-//! | other 401, 403 | not taken: our credentials |
+//! | 401 or 403 with another code, 401 with a challenge (RFC 9110, section 15.5.2: it "has not been applied") | not taken: our credentials |
 //! | 429 | not taken: later, and when |
 //! | connection never established | not taken: later |
 //! | no token to call with | not taken: later, or our credentials |
-//! | everything else, among it 409 (which may mean "already have it"), 408, 5xx, redirects, error pages of something in between, a body that cannot be read, an answer that names another request | **unknown** |
+//! | everything else, among it any other 401 or 403 (something in between may say that after the bank has it), 409 (which may mean "already have it"), 408, 5xx, redirects, error pages of something in between, a body that cannot be read, an answer that names another request | **unknown** |
 
 use super::call::{Answer, NoAnswer};
 use super::v1_3;
@@ -57,7 +57,8 @@ pub(super) fn of(attempt: Result<Answer, NoAnswer>) -> Verdict {
     match (answer.status.as_u16(), code) {
         (200..=299, _) => taken(&answer.body),
         (401 | 403, Some(code)) if ABOUT_THE_PAYER.contains(&code.as_str()) => Submission::Refused { reason: code }.into(),
-        (401 | 403, code) => Submission::NotTaken(credentials(&answer, code)).into(),
+        (401 | 403, Some(code)) => Submission::NotTaken(credentials(&answer, Some(code))).into(),
+        (401, None) if answer.challenges => Submission::NotTaken(credentials(&answer, None)).into(),
         (400 | 404 | 405 | 406 | 415, Some(code)) => Submission::Refused { reason: code }.into(),
         (429, _) => Submission::NotTaken(too_many(&answer)).into(),
         (status, _) => unknown(format!("the bank answered {status}")),
@@ -125,7 +126,7 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> Result<Answer, NoAnswer> {
         let status = StatusCode::from_u16(status).unwrap();
-        Ok(Answer { status, retry_after: None, about_another: false, body: body.as_bytes().to_vec() })
+        Ok(Answer { status, retry_after: None, about_another: false, challenges: false, body: body.as_bytes().to_vec() })
     }
 
     fn verdict(status: u16, body: &str) -> Submission {
@@ -182,6 +183,9 @@ mod tests {
             (201, r#"{"transactionStatus":"RCVD","paymentId":"","_links":{}}"#),
             (201, r#"{"transactionStatus":"RCVD","paymentId":"a","paymentId":"b","_links":{}}"#),
             (204, ""),
+            (401, ""),
+            (403, ""),
+            (403, "<html>Forbidden</html>"),
             (302, ""),
             (408, FORMAT_ERROR),
             (409, FORMAT_ERROR),
@@ -205,11 +209,13 @@ mod tests {
         let not_sent = of(Err(NoAnswer::NotSent("refused".to_owned()))).submission;
         assert!(matches!(not_sent, Submission::NotTaken(TryAgain::Later { after: None, .. })));
         for status in [401, 403] {
-            assert!(matches!(verdict(status, ""), Submission::NotTaken(TryAgain::Credentials { .. })));
             let expired = FORMAT_ERROR.replace("FORMAT_ERROR", "CERTIFICATE_EXPIRED");
             let expected = TryAgain::Credentials { why: "CERTIFICATE_EXPIRED".to_owned() };
             assert_eq!(verdict(status, &expired), Submission::NotTaken(expected));
         }
+        let challenged = |status| of(Ok(Answer { challenges: true, ..answer(status, "").unwrap() })).submission;
+        assert!(matches!(challenged(401), Submission::NotTaken(TryAgain::Credentials { .. })));
+        assert!(is_unknown(&challenged(403)), "no standard says that of 403");
         let mut busy = answer(429, "").unwrap();
         busy.retry_after = Some(Duration::from_secs(7));
         let waiting = of(Ok(busy)).submission;

@@ -163,7 +163,7 @@ async fn a_token_is_kept_until_shortly_before_its_end_and_got_anew_when_refused(
     let created = json!({"transactionStatus": "ACSC", "paymentId": "p1", "_links": {}});
     for (token, response) in [
         ("Bearer t1", ResponseTemplate::new(201).set_body_json(&created)),
-        ("Bearer t2", ResponseTemplate::new(401)),
+        ("Bearer t2", ResponseTemplate::new(401).insert_header("WWW-Authenticate", "Bearer error=\"invalid_token\"")),
         ("Bearer t3", ResponseTemplate::new(201).set_body_json(&created)),
     ] {
         Mock::given(method("POST"))
