@@ -35,7 +35,7 @@ const STEP: Duration = Duration::from_secs(4);
 
 fn seconds() -> u64 {
     let wanted = std::env::var("OBOLE_MIRROR_SECONDS").ok();
-    wanted.map_or(3, |seconds| seconds.parse().expect("OBOLE_MIRROR_SECONDS is a number of seconds"))
+    wanted.map_or(3, |seconds| seconds.parse().unwrap())
 }
 
 fn wide() -> Policy {
@@ -140,8 +140,10 @@ async fn before_a_hostile_bank(engine: Engine) {
         }
     }
     let fired = hostile.fired();
-    println!("{} orders, payments {became:?}, answers spoiled {fired:?}", posts);
-    assert!(became.get("settled").is_some_and(|settled| *settled > 0), "hardly anything was paid: {became:?}");
+    assert!(
+        became.get("settled").is_some_and(|settled| *settled > 0),
+        "of {posts} orders hardly any was paid: {became:?}; answers spoiled: {fired:?}"
+    );
     if seconds() >= 60 {
         assert_eq!(
             EVERY.iter().filter(|spoiling| !fired.contains_key(spoiling)).collect::<Vec<_>>(),
