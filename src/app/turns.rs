@@ -2,7 +2,7 @@
 //!
 //! All could: a post is taken in once whoever reads it, since its row, its order and the cursor are one commit. But each would receive
 //! and decode the whole stream, and most of their commits would find everything done. So a stream has a turn, held for [`TURN`] and
-//! prolonged every [`ROUND`]; when its holder dies or sleeps, another goes on from the stored cursor. Two that believe they hold it
+//! prolonged every few seconds; when its holder dies or sleeps, another goes on from the stored cursor. Two that believe they hold it
 //! (a pause longer than the turn) do what they did before there were turns.
 //!
 //! A SQLite database serves one Obole, which always has the turn.
