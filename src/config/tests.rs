@@ -362,24 +362,24 @@ fn people_get_a_drawing_and_machines_get_json() {
       × obole.toml has 2 mistakes
 
     Error: 
-      × line 54: banks.main.product is missing
-        ╭─[obole.toml:54:1]
-     53 │ # One table per bank. The name is yours and stays.
-     54 │ [banks.main]
+      × line 55: banks.main.product is missing
+        ╭─[obole.toml:55:1]
+     54 │ # One table per bank. The name is yours and stays.
+     55 │ [banks.main]
         · ──────┬─────
         ·       ╰── here
-     55 │ # Berlin Group NextGenPSD2 1.3.
+     56 │ # Berlin Group NextGenPSD2 1.3.
         ╰────
       help: or set the environment variable OBOLE_BANKS_MAIN_PRODUCT
 
     Error: 
-      × line 60: banks.main.prodct is not a key that Obole knows
-        ╭─[obole.toml:60:1]
-     59 │ # sepa-credit-transfers or instant-sepa-credit-transfers.
-     60 │ prodct = "instant-sepa-credit-transfers"
+      × line 61: banks.main.prodct is not a key that Obole knows
+        ╭─[obole.toml:61:1]
+     60 │ # sepa-credit-transfers or instant-sepa-credit-transfers.
+     61 │ prodct = "instant-sepa-credit-transfers"
         · ───┬──
         ·    ╰── here
-     61 │ # Sent as PSU-IP-Address, which the interface requires, where the payer is not on a page of ours: this server's own IPv4
+     62 │ # Sent as PSU-IP-Address, which the interface requires, where the payer is not on a page of ours: this server's own IPv4
         ╰────
       help: did you mean product?
     "#);

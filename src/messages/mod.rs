@@ -66,10 +66,10 @@ struct Detail {
     lines: usize,
 }
 
-/// From everything to one payee per text. Names are shortened before handles go, and handles before payees are only counted.
+/// From everything to no payee of several by name. Names are shortened before handles go, and handles before payees are only counted.
 fn details(payees: usize) -> impl Iterator<Item = Detail> {
     let all = |name, handle| Detail { name, handle, lines: payees };
-    let fewer = (1..payees).rev().map(|lines| Detail { name: 12, handle: false, lines });
+    let fewer = (usize::from(payees < 2)..payees).rev().map(|lines| Detail { name: 12, handle: false, lines });
     [all(LONGEST_NAME, true), all(24, true), all(16, true), all(24, false), all(16, false), all(12, false)].into_iter().chain(fewer)
 }
 
