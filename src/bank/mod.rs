@@ -21,6 +21,7 @@ use crate::iban::Iban;
 use crate::ids::{BankName, PaymentKey};
 use crate::money::Money;
 
+mod attempt;
 pub mod berlin_group;
 pub mod calendar;
 pub mod certificate;

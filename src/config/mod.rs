@@ -3,8 +3,8 @@
 //! What it promises: either a [`Config`] in which every value has been checked, or a [`ConfigError`] with *every* mistake, each with
 //! its key, its line and what would help. Unknown keys are mistakes. Secrets print nothing, and no drawing of a mistake shows one.
 //!
-//! Every key is explained in `obole.example.toml` and, for other kinds of bank, `obole.banks.example.toml`, which a test reads. What it leaves to others: whether the network and the
-//! database are there; only `cli` and `serve` read this.
+//! Every key is explained in `obole.example.toml` and, for other kinds of bank, `docs/obole.banks.example.toml`, which a test reads. What
+//! it leaves to others: whether the network and the database are there; only `cli` and `serve` read this.
 
 mod check;
 mod iso20022;

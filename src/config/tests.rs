@@ -64,7 +64,7 @@ fn with_all_banks(banks: &str) -> String {
 
 #[test]
 fn the_other_banks_example_names_every_key_with_its_default() {
-    let banks = include_str!("../../obole.banks.example.toml");
+    let banks = include_str!("../../docs/obole.banks.example.toml");
     let text = with_all_banks(banks);
     let environment = environment();
     let mut reader = Reader::new(Path::new(""), &environment);
@@ -72,7 +72,7 @@ fn the_other_banks_example_names_every_key_with_its_default() {
     check::config(&mut reader, Section::root(document.get_ref())).unwrap();
     for (section, key) in reader.asked.iter().filter(|(section, _)| section.starts_with("banks.") && section != "banks.main") {
         let named = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
-        assert!(banks.lines().any(named), "obole.banks.example.toml does not name {section}.{key}");
+        assert!(banks.lines().any(named), "docs/obole.banks.example.toml does not name {section}.{key}");
     }
     let setting = |line: &str| match line.strip_prefix("# ") {
         Some(rest) if rest.contains(" = ") && !rest.contains('…') && !rest.contains("_file = ") => rest.to_owned(),

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -17,14 +17,10 @@ use super::Settings;
 use super::seal::Seal;
 use super::v1_3::header;
 use crate::bank::TryAgain;
+use crate::bank::attempt::{IDLE_CONNECTION, retry_after, told};
 use crate::bank::certificate::Certificate;
 use crate::bank::oauth::Tokens;
 use crate::clock::Timestamp;
-
-/// Longer waits than this are not believed.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
-/// A connection idle for longer is not used again: the bank may just be closing it.
-const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
 /// A request that is about to be made.
 pub(super) struct Call<'a> {
@@ -182,54 +178,5 @@ impl Caller {
         let about_another =
             headers.get(header::REQUEST_ID).is_some_and(|echo| !echo.as_bytes().eq_ignore_ascii_case(request_id.as_bytes()));
         Ok(Answer { status: response.status(), retry_after: retry_after(headers, now), about_another, challenges, body })
-    }
-}
-
-/// The whole chain of causes in one line, without the address (which may contain ids).
-fn told(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let kind = if error.is_timeout() {
-        "the bank did not answer in time"
-    } else if error.is_connect() {
-        "no connection to the bank"
-    } else {
-        "the exchange with the bank broke off"
-    };
-    if std::ptr::addr_eq(cause, std::ptr::from_ref(error)) { kind.to_owned() } else { format!("{kind}: {cause}") }
-}
-
-/// `Retry-After`, in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let moment = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(moment.duration_since(now)).unwrap_or(Duration::ZERO)
-        }
-    };
-    Some(wait.min(LONGEST_WAIT))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bank_may_ask_to_wait_by_seconds_or_by_date() {
-        let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-        let wait = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, text.parse().unwrap());
-            retry_after(&headers, now)
-        };
-        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("Fri, 20 Nov 2026 10:01:00 GMT"), Some(Duration::from_secs(60)));
-        assert_eq!(wait("Fri, 20 Nov 2026 09:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("99999999999"), Some(LONGEST_WAIT));
-        assert_eq!(wait("soon"), None);
     }
 }

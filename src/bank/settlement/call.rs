@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,12 +13,8 @@ use url::Url;
 use super::Settings;
 use super::sign::RequestKey;
 use super::wire::{ErrorBody, Problem, VERSION, header};
+use crate::bank::attempt::{IDLE_CONNECTION, retry_after, told};
 use crate::clock::Timestamp;
-
-/// Longer waits than this are not believed.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
-/// A connection idle for longer is not used again: the backend may just be closing it.
-const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
 /// A request that is about to be made.
 pub(super) struct Call {
@@ -155,33 +151,4 @@ pub fn path_and_query(url: &Url) -> String {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     }
-}
-
-/// The whole chain of causes in one line, without the address (which contains ids).
-fn told(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let kind = if error.is_timeout() {
-        "the bank did not answer in time"
-    } else if error.is_connect() {
-        "no connection to the bank"
-    } else {
-        "the exchange with the bank broke off"
-    };
-    if std::ptr::addr_eq(cause, std::ptr::from_ref(error)) { kind.to_owned() } else { format!("{kind}: {cause}") }
-}
-
-/// `Retry-After`, in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let moment = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(moment.duration_since(now)).unwrap_or(Duration::ZERO)
-        }
-    };
-    Some(wait.min(LONGEST_WAIT))
 }
